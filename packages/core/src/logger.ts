@@ -1,0 +1,44 @@
+/** Writes one line: structured fields first, then a message. The calling convention of pino. */
+export interface LogMethod {
+  (fields: object, message?: string): void
+  (message: string): void
+}
+
+/** What Busbar needs of a logger. A pino logger fits as it is. */
+export interface Logger {
+  readonly debug: LogMethod
+  readonly info: LogMethod
+  readonly warn: LogMethod
+  readonly error: LogMethod
+  /** A logger that adds `fields` to every line. */
+  child(fields: Record<string, unknown>): Logger
+}
+
+const write = (level: 'warn' | 'error', bound: Record<string, unknown>) => (first: object | string, message?: string) => {
+  const fields = typeof first === 'string' ? bound : { ...bound, ...first }
+  const text = typeof first === 'string' ? first : (message ?? '')
+  const shown = Object.entries(fields).map(([name, value]) => `${name}=${value instanceof Error ? value.message : String(value)}`)
+  console[level](['busbar', level, text, ...shown].join(' '))
+}
+
+/** The default logger: warnings and errors to the console, nothing below them. */
+export const consoleLogger: Logger = createConsoleLogger({})
+
+function createConsoleLogger(bound: Record<string, unknown>): Logger {
+  return {
+    debug: () => {},
+    info: () => {},
+    warn: write('warn', bound),
+    error: write('error', bound),
+    child: fields => createConsoleLogger({ ...bound, ...fields }),
+  }
+}
+
+/** A logger that writes nothing. */
+export const silentLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLogger,
+}

@@ -1,0 +1,214 @@
+import { PrefixTracker, type PrefixSlot } from './prefix-tracker.js'
+import type { Runtime, Timer } from './runtime.js'
+import type { Deliver, Delivery, DeliveryBatch, InboundRecord, Outcome, TopicPartition } from './transport.js'
+
+export interface PartitionSessionOptions extends TopicPartition {
+  /** The position of the first record to come: the committed one. */
+  readonly start: number
+  readonly deliver: Deliver
+  readonly runtime: Runtime
+  /** Unfinished records at which `push` holds back. */
+  readonly maxInFlight: number
+  /** Called whenever the committable position moved. */
+  readonly onProgress?: () => void
+}
+
+/** How many positions may be kept behind one unfinished record, as a multiple of `maxInFlight`. */
+const spanFactor = 16
+
+/**
+ * One member's ownership of one partition, for use by transports: turns fetched records into deliveries, knows which
+ * prefix is finished, brings back what was handed back, in order per key, and says when more is welcome.
+ */
+export class PartitionSession {
+  readonly topic: string
+  readonly partition: number
+  readonly #tracker: PrefixTracker
+  readonly #options: PartitionSessionOptions
+  readonly #revocation = new AbortController()
+  /** By key: records handed back, and those that came behind them. A key that is here delivers nothing by itself. */
+  readonly #held = new Map<unknown, HeldKey>()
+  /** Deliver calls that have not yet welcomed more. */
+  #busy = 0
+  #paused = false
+  #waiters: (() => void)[] = []
+
+  constructor(options: PartitionSessionOptions) {
+    this.topic = options.topic
+    this.partition = options.partition
+    this.#options = options
+    this.#tracker = new PrefixTracker(options.start)
+  }
+
+  /** Aborts when this ownership ends. */
+  get signal(): AbortSignal {
+    return this.#revocation.signal
+  }
+
+  /** The position that may be committed: everything below it is finished. */
+  get committable(): number {
+    return this.#tracker.committable
+  }
+
+  /** The position that is expected next from the log. */
+  get next(): number {
+    return this.#tracker.next
+  }
+
+  /** Delivered or held back, and not finished. */
+  get unfinished(): number {
+    return this.#tracker.unfinished
+  }
+
+  /** Whether `push` would be welcome now. */
+  get welcome(): boolean {
+    return (
+      this.#busy === 0 &&
+      this.#tracker.unfinished < this.#options.maxInFlight &&
+      this.#tracker.span < this.#options.maxInFlight * spanFactor
+    )
+  }
+
+  /**
+   * Takes records as they were fetched, in order; those already taken are passed over. Resolves when more is welcome,
+   * or at once when the ownership has ended.
+   */
+  push(records: readonly InboundRecord[]): Promise<void> {
+    if (this.signal.aborted) return Promise.resolve()
+    const deliveries: Delivery[] = []
+    for (const record of records) {
+      if (record.offset < this.#tracker.next) continue
+      const entry = new Entry(this, record, this.#tracker.add(record.offset))
+      const held = this.#held.size === 0 ? undefined : this.#held.get(entry.laneKey)
+      if (held) held.entries.push(entry)
+      else deliveries.push(entry.nextDelivery())
+    }
+    this.#deliver(deliveries)
+    return this.whenWelcome()
+  }
+
+  /** Resolves when more is welcome, or the ownership has ended. */
+  whenWelcome(): Promise<void> {
+    if (this.welcome || this.signal.aborted) return Promise.resolve()
+    return new Promise(resolve => this.#waiters.push(resolve))
+  }
+
+  /** Brings back nothing until {@link resume}. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    for (const [key, held] of this.#held) if (held.due) this.#redeliver(key)
+  }
+
+  /** Ends the ownership: signals abort, no settlement counts any more, and nothing is delivered again. */
+  revoke(reason: unknown): void {
+    if (this.signal.aborted) return
+    for (const held of this.#held.values()) held.timer?.cancel()
+    this.#held.clear()
+    this.#revocation.abort(reason)
+    this.#wake()
+  }
+
+  /** Takes a settlement from an entry. Only for {@link Entry}. */
+  settled(entry: Entry, outcome: Outcome): void {
+    if (outcome.kind === 'ack') {
+      const before = this.#tracker.committable
+      this.#tracker.finish(entry.slot)
+      if (this.#tracker.committable !== before) this.#options.onProgress?.()
+      this.#wake()
+    } else {
+      this.#hold(entry, outcome.delayMs ?? 0)
+    }
+  }
+
+  #hold(entry: Entry, delayMs: number): void {
+    const held = this.#held.get(entry.laneKey)
+    if (held) {
+      // Whoever nacks in order finds its place at the end; anyone else is put where the log has it.
+      const index = held.entries.findIndex(other => other.record.offset > entry.record.offset)
+      held.entries.splice(index < 0 ? held.entries.length : index, 0, entry)
+      return
+    }
+    const created: HeldKey = { entries: [entry], due: false, timer: undefined }
+    this.#held.set(entry.laneKey, created)
+    created.timer = this.#options.runtime.setTimer(delayMs, () => {
+      created.due = true
+      if (!this.#paused) this.#redeliver(entry.laneKey)
+    })
+  }
+
+  #redeliver(key: unknown): void {
+    const held = this.#held.get(key)
+    if (!held) return
+    this.#held.delete(key)
+    this.#deliver(held.entries.map(entry => entry.nextDelivery()))
+  }
+
+  #deliver(deliveries: Delivery[]): void {
+    if (deliveries.length === 0) return
+    const batch: DeliveryBatch = { topic: this.topic, partition: this.partition, deliveries, signal: this.signal }
+    this.#busy += 1
+    const welcomed = () => {
+      this.#busy -= 1
+      this.#wake()
+    }
+    this.#options.deliver(batch).then(welcomed, welcomed)
+  }
+
+  #wake(): void {
+    if (this.#waiters.length === 0 || !(this.welcome || this.signal.aborted)) return
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const resolve of waiters) resolve()
+  }
+}
+
+interface HeldKey {
+  readonly entries: Entry[]
+  /** The delay is over, but deliveries are paused. */
+  due: boolean
+  timer: Timer | undefined
+}
+
+/** A record while it is unfinished: it outlives the deliveries that carry it. */
+class Entry {
+  readonly record: InboundRecord
+  readonly slot: PrefixSlot
+  readonly #session: PartitionSession
+  #attempt = 0
+  #open: Delivery | undefined
+
+  constructor(session: PartitionSession, record: InboundRecord, slot: PrefixSlot) {
+    this.#session = session
+    this.record = record
+    this.slot = slot
+  }
+
+  /** Records of one key share a lane; a record without a key is alone in its own. */
+  get laneKey(): unknown {
+    return this.record.key === null ? this : laneKeyOf(this.record.key)
+  }
+
+  nextDelivery(): Delivery {
+    const delivery: Delivery = {
+      record: this.record,
+      attempt: ++this.#attempt,
+      settle: outcome => {
+        if (this.#open !== delivery || this.#session.signal.aborted) return false
+        this.#open = undefined
+        this.#session.settled(this, outcome)
+        return true
+      },
+    }
+    this.#open = delivery
+    return delivery
+  }
+}
+
+/** A key's bytes as a string that is equal for equal bytes. */
+export function laneKeyOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
+}
