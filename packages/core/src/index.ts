@@ -5,6 +5,7 @@ export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js'
 
 // For authors of transports.
 export { reasonOf } from './error.js'
+export { type AssignableMember, assignPartitions } from './partition-assigner.js'
 export { laneKeyOf, PartitionSession, type PartitionSessionOptions } from './partition-session.js'
 export { murmur2, partitionOfKey } from './partitioner.js'
 export { PrefixTracker, type PrefixSlot } from './prefix-tracker.js'
