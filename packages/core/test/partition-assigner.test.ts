@@ -22,6 +22,8 @@ test('partitions are shared evenly; with more members than partitions some get n
 
 test('a topic that is not there, and one that is named twice, harm nobody', () => {
   assert.equal(assign([{ id: 'a', topics: ['t', 't', 'nowhere'] }], { t: 1 }), { a: ['t/0'] })
+  const twice = [{ id: 'a', topics: ['t', 't', 'u'] }, { id: 'b', topics: ['t', 'u'] }]
+  assert.equal(assign(twice, { t: 1, u: 1 }), { a: ['t/0', 'u/0'], b: [] })
   assert.equal(assign([{ id: 'a', topics: [] }], {}), { a: [] })
   assert.equal(assign([], { t: 1 }), {})
 })
@@ -43,6 +45,16 @@ test('the order of the members makes no difference', () => {
   const members = ['c', 'a', 'b'].map(id => ({ id, topics: ['t'] }))
   const sorted = [...members].sort((x, y) => (x.id < y.id ? -1 : 1))
   assert.equal(assign(members, { t: 5 })['a'], assign(sorted, { t: 5 })['a'])
+})
+
+test('what a member holds and does not want any more goes to others', () => {
+  const gaveUp = { id: 'a', topics: ['u'], owned: [{ topic: 't', partition: 0 }] }
+  assert.equal(assign([gaveUp, { id: 'b', topics: ['t'] }], { t: 1, u: 1 }), { a: ['u/0'], b: ['t/0'] })
+})
+
+test('between members with equal shares of a topic, the one with less of the others goes first', () => {
+  const members = [{ id: 'a', topics: ['t', 'u'] }, { id: 'b', topics: ['t', 'u'] }, { id: 'c', topics: ['u'] }]
+  assert.equal(assign(members, { t: 1, u: 1 }), { a: ['t/0'], b: ['u/0'], c: [] })
 })
 
 test('members keep what they hold; a new one gets just its share', () => {

@@ -12,7 +12,7 @@ export interface GroupParticipant {
   readonly from: 'earliest' | 'latest'
   /** Takes partitions away, while commits of them still count. */
   revoke(partitions: readonly TopicPartition[]): void
-  /** Opens a generation, with the partitions that are new to this member. */
+  /** Opens a generation, with the partitions that are new to this member. May come once after it left. */
   assign(generation: number, gained: readonly TopicPartition[]): void
 }
 
@@ -152,8 +152,6 @@ export class ConsumerGroup {
     this.#assignment = after
     this.#holders = holders
     for (const member of members) {
-      // Whoever heard of a revocation may have left in the same breath.
-      if (!this.#members.has(member.id)) continue
       const held = after.get(member.id) ?? []
       const gained = held.filter(partition => holdersBefore.get(labelOf(partition)) !== member.id)
       member.assign(this.#generation, gained)

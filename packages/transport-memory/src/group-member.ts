@@ -132,8 +132,9 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   }
 
   #open(log: PartitionLog, position: number): void {
-    const isInside = position >= log.start && position <= log.end
-    const start = isInside ? position : log.start
+    // A start below the log is found when it is fetched from; beyond its end nothing would ever come.
+    const isBeyond = position > log.end
+    const start = isBeyond ? log.start : position
     const { deliver, spec, connection } = this.#options
     const held = new HeldPartition({
       log,
@@ -148,7 +149,7 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
       onOutOfRange: (lost, resetTo) => this.#tellOutOfRange(log, lost, resetTo),
     })
     this.#held.set(labelOf(log), held)
-    if (isInside) return
+    if (!isBeyond) return
     this.#tellOutOfRange(log, position, start)
     this.#commitLater()
   }

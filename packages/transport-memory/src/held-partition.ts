@@ -46,7 +46,6 @@ export class HeldPartition {
       maxInFlight,
       onProgress,
     })
-    if (this.#paused) this.session.pause()
     this.#fetching = new DeferredTask(runtime, () => this.#fetch())
     this.#unwatch = log.watch(() => this.#fetching.schedule())
     this.#fetching.schedule()

@@ -233,6 +233,20 @@ test('a member that retention overtakes is told, and goes on', async () => {
   assert.equal(broker.positions('g'), [{ topic: 't', partition: 0, committed: 5, end: 5, lag: 0 }])
 })
 
+test('what grew too old while its member was busy is gone, and said to be', async () => {
+  const { runtime, broker, service } = await single()
+  broker.createTopic('short', { config: { 'retention.ms': '100' } })
+  const inbox = new Inbox()
+  await subscribe(runtime, service, inbox, { topics: ['short'], maxInFlight: 1 })
+  await service.transport.send(['a', 'b'].map(value => record('short', value)))
+  await runtime.advance(101)
+  inbox.ack('a')
+  await runtime.advance(5)
+  assert.equal(inbox.values, ['a'])
+  assert.equal(service.events.map(({ type }) => type), ['assigned', 'position-out-of-range'])
+  assert.equal(committed(broker), [2])
+})
+
 test('positions cannot be reset under running members', async () => {
   const { runtime, broker, service } = await single()
   await subscribe(runtime, service, new Inbox())

@@ -118,6 +118,7 @@ test('of a batch that is refused in part the rest is stored, and the error says 
   assert.equal(error.failures.map(failure => [failure.index, failure.error.code]), [[1, 'RECORD_TOO_LARGE'], [2, 'TOPIC_MISSING']])
   assert.is(error.retryable, false)
   assert.equal(broker.records('t').map(({ value }) => text(value)), ['a', 'c'])
+  await rejects(transport.send([record('t', 'a'), record('t', 'long')]), 'PUBLISH_PARTIAL')
   await rejects(transport.send([record('t', 'long'), record('nowhere', 'b')]), 'PUBLISH_PARTIAL')
   await rejects(transport.send([record('t', 'long'), record('t', 'longer')]), 'RECORD_TOO_LARGE')
 })

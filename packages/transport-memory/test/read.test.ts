@@ -108,9 +108,11 @@ test('all partitions includes those added later, from their first record', async
   const { runtime, broker, send, seen, read } = await topic()
   await read({ from: 'latest' })
   broker.addPartitions('t', 2)
+  broker.addPartitions('t', 3)
   await send('a', 1)
+  await send('b', 2)
   await runtime.settle()
-  assert.equal(seen, ['a'])
+  assert.equal(seen, ['a', 'b'])
 })
 
 test('a partition goes on once receive resolves, others meanwhile', async () => {
