@@ -1,5 +1,8 @@
-export type { DeniedResources } from './kafka/deny-access.js'
+export { DeadlineExceeded, deadline } from './deadline.js'
+export { type EventuallyOptions, eventually } from './eventually.js'
 export { freePort, freePorts } from './free-ports.js'
+export type { DeniedResources } from './kafka/deny-access.js'
+export { kafkaForTests, type TestKafka } from './kafka/kafka-for-tests.js'
 export { KafkaUnavailable } from './kafka/kafka-unavailable.js'
 export {
   type RunningKafka,
@@ -9,3 +12,5 @@ export {
   startKafka,
 } from './kafka/start-kafka.js'
 export { type RunningKafkaCluster, type StartKafkaClusterOptions, startKafkaCluster } from './kafka/start-kafka-cluster.js'
+export { type TcpProxy, type TcpProxyOptions, tcpProxy } from './proxy/tcp-proxy.js'
+export { uniqueName } from './unique-name.js'

@@ -20,13 +20,20 @@ export function runCommand(
     let output = ''
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: options.timeoutMs ?? 60_000,
-      killSignal: 'SIGKILL',
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     })
+    // Not spawn's own timeout: its timer stays behind when the command can't be started.
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
+    const done = (code: number | null): void => {
+      clearTimeout(timer)
+      resolve({ code, output })
+    }
     child.stdout.on('data', chunk => (output += String(chunk)))
     child.stderr.on('data', chunk => (output += String(chunk)))
-    child.once('error', error => resolve({ code: null, output: `${output}${error.message}` }))
-    child.once('close', code => resolve({ code, output }))
+    child.once('error', error => {
+      output += error.message
+      done(null)
+    })
+    child.once('close', done)
   })
 }
