@@ -26,7 +26,18 @@ export async function dockerRuntime(
   // One idle container owns the network and the published ports, and brokers join it: they reach each other at
   // 127.0.0.1, as clients on this machine do, and a killed broker takes no network with it.
   const publish = ports.flatMap(port => ['--publish', `127.0.0.1:${port}:${port}`])
-  const holder = ['run', '--rm', '--detach', '--name', namespace, ...publish, '--entrypoint', 'sleep', IMAGE, '86400']
+  const holder = [
+    'run',
+    '--rm',
+    '--detach',
+    '--name',
+    namespace,
+    ...publish,
+    '--entrypoint',
+    'sleep',
+    IMAGE,
+    '86400',
+  ]
   const callOff = whenThisProcessDies('docker rm --force "$1"', [namespace])
   const started = await runCommand('docker', holder, { timeoutMs: 180_000 })
   if (started.code !== 0) {
@@ -58,8 +69,17 @@ class DockerRuntime implements BrokerRuntime {
   }
 
   async format(folder: string, args: readonly string[]): Promise<void> {
-    const tool = ['/opt/kafka/bin/kafka-storage.sh', 'format', ...args, '-c', join(folder, 'server.properties')]
-    const result = await runCommand('docker', [...this.#container(`${this.#namespace}-format`), ...commandOf(tool)])
+    const tool = [
+      '/opt/kafka/bin/kafka-storage.sh',
+      'format',
+      ...args,
+      '-c',
+      join(folder, 'server.properties'),
+    ]
+    const result = await runCommand('docker', [
+      ...this.#container(`${this.#namespace}-format`),
+      ...commandOf(tool),
+    ])
     if (result.code !== 0) throw new Error(`Kafka's storage tool failed: ${result.output.trim()}`)
   }
 

@@ -44,7 +44,9 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
     files = files.filter(file => !file.needsKafka)
     const unavailable = kafka instanceof KafkaUnavailable
     totals[unavailable ? 'skipped' : 'failed'] += without.length
-    print(`${unavailable ? 'SKIPPED' : 'FAIL'}  ${without.length} test files that need Kafka: ${kafka.message}`)
+    print(
+      `${unavailable ? 'SKIPPED' : 'FAIL'}  ${without.length} test files that need Kafka: ${kafka.message}`,
+    )
     for (const file of without) print(`        ${file.name}`)
   }
   const environment: Record<string, string> =
