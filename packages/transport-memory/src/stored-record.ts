@@ -17,7 +17,9 @@ export interface RecordContent {
   readonly byteLength: number
 }
 
-type StoredHeader = readonly [name: string, value: Uint8Array | readonly Uint8Array[]]
+/** Text stays text until somebody reads it: it cannot be changed, and takes less room than bytes of its own. */
+type HeaderValue = string | Uint8Array
+type StoredHeader = readonly [name: string, value: HeaderValue | readonly HeaderValue[]]
 
 /** Copies what a caller gave, so that changing its buffers afterwards changes nothing here. */
 export function contentOf(record: OutboundRecord, arena: ByteArena): RecordContent {
@@ -26,8 +28,7 @@ export function contentOf(record: OutboundRecord, arena: ByteArena): RecordConte
   const headers = storedHeaders(record.headers, arena)
   let byteLength = (key?.byteLength ?? 0) + (value?.byteLength ?? 0)
   for (const [name, content] of headers) {
-    if (content instanceof Uint8Array) byteLength += name.length + content.byteLength
-    else for (const one of content) byteLength += name.length + one.byteLength
+    for (const one of isSingle(content) ? [content] : content) byteLength += name.length + Buffer.byteLength(one)
   }
   return { key, value, headers, timestampMs: record.timestampMs, byteLength }
 }
@@ -47,25 +48,23 @@ export function inboundOf(stored: StoredRecord, at: TopicPartition, arena: ByteA
 }
 
 function storedHeaders(headers: OutboundHeaders, arena: ByteArena): StoredHeader[] {
+  const keep = (value: HeaderValue): HeaderValue => (typeof value === 'string' ? value : arena.copy(value))
   const stored: StoredHeader[] = []
   for (const name of Object.keys(headers)) {
     const value = headers[name] as OutboundHeaders[string]
-    if (typeof value === 'string' || value instanceof Uint8Array) {
-      stored.push([name, bytesOf(value, arena)])
-    } else if (value.length === 1) {
-      // On the wire a list of one is a single header.
-      stored.push([name, bytesOf(value[0] as string | Uint8Array, arena)])
-    } else if (value.length > 1) {
-      stored.push([name, value.map(one => bytesOf(one, arena))])
-    }
+    if (isSingle(value)) stored.push([name, keep(value)])
+    // On the wire a list of one is a single header, and a list of none is no header.
+    else if (value.length === 1) stored.push([name, keep(value[0] as HeaderValue)])
+    else if (value.length > 1) stored.push([name, value.map(keep)])
   }
   return stored
 }
 
 function inboundHeaders(stored: readonly StoredHeader[], arena: ByteArena): InboundHeaders {
+  const bytesOf = (value: HeaderValue) => (typeof value === 'string' ? arena.encode(value) : arena.copy(value))
   const headers: Record<string, Uint8Array | readonly Uint8Array[]> = {}
   for (const [name, content] of stored) {
-    const value = content instanceof Uint8Array ? arena.copy(content) : content.map(one => arena.copy(one))
+    const value = isSingle(content) ? bytesOf(content) : content.map(bytesOf)
     // Assigning to this name would set the prototype instead.
     if (name === '__proto__') Object.defineProperty(headers, name, { value, enumerable: true })
     else headers[name] = value
@@ -73,7 +72,5 @@ function inboundHeaders(stored: readonly StoredHeader[], arena: ByteArena): Inbo
   return headers
 }
 
-const encoder = new TextEncoder()
-
-const bytesOf = (value: string | Uint8Array, arena: ByteArena): Uint8Array =>
-  typeof value === 'string' ? encoder.encode(value) : arena.copy(value)
+const isSingle = (value: HeaderValue | readonly HeaderValue[]): value is HeaderValue =>
+  typeof value === 'string' || value instanceof Uint8Array
