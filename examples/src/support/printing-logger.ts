@@ -10,8 +10,7 @@ export const printingLogger: Logger = {
 }
 
 function print(first: object | string, message?: string): void {
-  if (typeof first === 'string') return console.log(`busbar   ${first}`)
-  const { event, err } = first as { event?: string; err?: unknown }
+  const { event, err } = (typeof first === 'string' ? {} : first) as { event?: string; err?: unknown }
   const reason = err instanceof Error ? `: ${err.message}` : ''
-  console.log(`busbar   ${message ?? ''}${event ? ` (${event})` : ''}${reason}`)
+  console.log(`busbar   ${typeof first === 'string' ? first : message}${event ? ` (${event})` : ''}${reason}`)
 }
