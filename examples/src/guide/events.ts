@@ -1,5 +1,6 @@
 import { createBus, defineEvent, type EventPayload } from '@busbar/core'
 import { z } from 'zod'
+import { print, printed } from '../support/sorted-output.js'
 import { exampleTransport } from '../support/transport.js'
 
 export const OrderPlaced = defineEvent('order.placed', {
@@ -21,10 +22,10 @@ bus.subscribe(OrderPlaced, { group: 'billing', name: 'receipts' }, order => prin
 
 // Many records a call, each with an outcome of its own.
 bus.subscribeBatch(OrderPlaced, { group: 'warehouse', maxSize: 500, maxWaitMs: 20 }, batch => {
-  for (const item of batch) {
-    if (item.payload.cents <= 0) item.fail(new Error('an order of nothing'))
+  for (const { payload: order, fail } of batch) {
+    if (order.cents > 0) print(`packed order ${order.id}`)
+    else fail(new Error('an order of nothing'))
   }
-  print(`packed ${batch.length} orders`)
 })
 
 // A broadcast: this instance gets everything published from now on, and keeps no position.
@@ -37,21 +38,9 @@ await bus.publishBatch(OrderPlaced, [
   { id: '3', customer: 'ada', cents: 90, currency: 'USD' },
 ])
 
-await printed(8)
+await printed(12)
 await bus.close()
 
 async function charge(customer: string, cents: number, currency: string, _signal: AbortSignal): Promise<void> {
   print(`charged ${customer} ${cents / 100} ${currency}`)
-}
-
-const lines: string[] = []
-function print(line: string): void {
-  lines.push(line)
-}
-
-/** Handlers of several groups run side by side: waits for all of them and shows what they printed in one order. */
-async function printed(count: number): Promise<void> {
-  const total = () => lines.filter(line => !line.startsWith('packed')).length
-  while (total() < count + 1) await new Promise(resolve => setTimeout(resolve, 5))
-  for (const line of lines.filter(each => !each.startsWith('packed')).sort()) console.log(line)
 }
