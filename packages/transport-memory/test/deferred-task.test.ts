@@ -6,7 +6,9 @@ import { FakeRuntime } from './fake-runtime.js'
 test('runs once in a later turn, however often it was scheduled, and again when it is scheduled again', async () => {
   const runtime = new FakeRuntime()
   let runs = 0
-  const task = new DeferredTask(runtime, () => void (runs += 1))
+  const task = new DeferredTask(runtime, () => {
+    runs += 1
+  })
   task.schedule()
   task.schedule()
   assert.is(runs, 0)

@@ -1,9 +1,9 @@
-import { test } from 'uvu'
-import * as assert from 'uvu/assert'
 import type { InboundRecord, ReadSpec } from '@busbar/core'
 import { memoryBroker } from '@busbar/transport-memory'
-import { connect, record, rejects, text } from './harness.js'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
 import { FakeRuntime } from './fake-runtime.js'
+import { connect, record, rejects, text } from './harness.js'
 
 async function topic(partitions = 1) {
   const runtime = new FakeRuntime()
@@ -12,7 +12,8 @@ async function topic(partitions = 1) {
   const { transport } = await connect(runtime, { broker })
   const send = (value: string, partition = 0) => transport.send([record('t', value, { partition })])
   const seen: string[] = []
-  const receive = (records: readonly InboundRecord[]) => void seen.push(...records.map(({ value }) => text(value)))
+  const receive = (records: readonly InboundRecord[]) =>
+    void seen.push(...records.map(({ value }) => text(value)))
   const read = async (spec: Omit<ReadSpec, 'topic'>) => {
     const reader = await transport.read({ topic: 't', ...spec }, receive)
     await runtime.settle()
