@@ -87,6 +87,17 @@ export class PartitionSession {
     return this.whenWelcome()
   }
 
+  /**
+   * Passes over positions that hold no record: transaction markers, aborted or compacted records, records that the log
+   * has lost. Without it a commit would stay behind them for ever. Going backwards does nothing.
+   */
+  skipTo(position: number): void {
+    if (this.signal.aborted) return
+    const before = this.#tracker.committable
+    this.#tracker.skipTo(position)
+    if (this.#tracker.committable !== before) this.#options.onProgress?.()
+  }
+
   /** Resolves when more is welcome, or the ownership has ended. */
   whenWelcome(): Promise<void> {
     if (this.welcome || this.signal.aborted) return Promise.resolve()
