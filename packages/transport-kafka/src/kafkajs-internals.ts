@@ -30,6 +30,10 @@ export interface Cluster {
   fetchTopicsOffset(topics: readonly TopicOffsetQuery[]): Promise<TopicOffsets[]>
   readonly connectionPoolBuilder: ConnectionPoolBuilder
   readonly brokerPool: BrokerPool
+  /** The node ids of the loaded metadata. */
+  getNodeIds(): string[]
+  /** Forgets a broker whose connection was lost, so that the next metadata refresh connects anew. */
+  removeBroker(address: { host: string; port: number }): void
 }
 
 export interface PartitionMetadata {
@@ -93,6 +97,42 @@ export interface Broker {
   }): Promise<unknown>
 }
 
+/** What a group's consumer needs of its brokers besides. */
+export interface GroupBroker extends Broker {
+  joinGroup(request: JoinGroupRequest): Promise<unknown>
+  syncGroup(request: SyncGroupRequest): Promise<{ memberAssignment: Buffer }>
+  heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>
+  /** Throws where the group is forbidden. */
+  findGroupCoordinator(request: { groupId: string; coordinatorType: number }): Promise<unknown>
+  /** Committed offsets as decimal text, `-1` where there is none. With no topics: of all that the group committed. */
+  offsetFetch(request: {
+    groupId: string
+    topics: readonly { topic: string; partitions: readonly { partition: number }[] }[]
+  }): Promise<{ responses: TopicOffsets[] }>
+  /** `timestamp`: -1 for the end, -2 for the earliest. Offsets as decimal text. */
+  listOffsets(request: {
+    isolationLevel: number
+    topics: readonly { topic: string; partitions: readonly { partition: number; timestamp: number }[] }[]
+  }): Promise<{ responses: TopicOffsets[] }>
+  /** Throws where one of the topics, or one of their partitions, has an error. */
+  metadata(topics: readonly string[]): Promise<{
+    readonly topicMetadata: readonly { readonly topic: string; readonly partitionMetadata: readonly PartitionMetadata[] }[]
+  }>
+}
+
+export interface JoinGroupRequest {
+  readonly groupId: string
+  readonly memberId: string
+  readonly groupProtocols: readonly { name: string; metadata: Buffer }[]
+}
+
+export interface SyncGroupRequest {
+  readonly groupId: string
+  readonly generationId: number
+  readonly memberId: string
+}
+
 export type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number } | undefined>>
 
 export interface FetchRequest {
@@ -121,6 +161,8 @@ export interface FetchResponse {
       readonly errorCode: number
       readonly highWatermark: string
       readonly lastStableOffset?: string
+      /** Transactions that were aborted within what was fetched. */
+      readonly abortedTransactions?: readonly AbortedTransaction[] | null
       readonly messages: FetchedMessage[]
     }[]
   }[]
@@ -134,6 +176,13 @@ export interface FetchedMessage {
   readonly headers?: Record<string, Buffer | Buffer[] | undefined>
   /** A transaction marker: no record. */
   readonly isControlRecord?: boolean
+  /** Absent for messages of the format before 0.11. */
+  readonly batchContext?: { readonly producerId: string; readonly inTransaction: boolean }
+}
+
+export interface AbortedTransaction {
+  readonly producerId: string
+  readonly firstOffset: string
 }
 
 export interface ConnectionPool {
