@@ -46,7 +46,7 @@ export interface Transport extends AsyncDisposable {
    */
   read(spec: ReadSpec, receive: Receive): Promise<TransportReader>
 
-  /** Sends what was accepted, leaves every group, and releases connections. */
+  /** Sends what was accepted, leaves every group, and releases connections. May come without a successful `connect`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
