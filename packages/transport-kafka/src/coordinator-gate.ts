@@ -1,5 +1,5 @@
 import { AssignerProtocol } from 'kafkajs'
-import { hasKafkaErrorType } from './kafka-error.js'
+import { withCoordinatorReason } from './find-coordinator.js'
 import type { Broker, Cluster, FetchRequest, GroupBroker } from './kafkajs-internals.js'
 import { partitionKey } from './log-offsets.js'
 
@@ -49,30 +49,8 @@ export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): 
   const findBroker = cluster.findBroker.bind(cluster)
   const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster)
   cluster.findBroker = async target => gated((await findBroker(target)) as GroupBroker)
-  cluster.findGroupCoordinator = async target => {
-    try {
-      // kafkajs looks the broker up with `findBroker`: it is gated already.
-      return await findGroupCoordinator(target)
-    } catch (error) {
-      throw hasKafkaErrorType(error, 'KafkaJSGroupCoordinatorNotFound') ? await reasonFor(error, cluster, group) : error
-    }
-  }
-}
-
-/** kafkajs says that there is no coordinator whatever the reason was: asks again, for the reason. */
-async function reasonFor(error: unknown, cluster: Cluster, group: string): Promise<unknown> {
-  try {
-    const broker = (await cluster.brokerPool.findConnectedBroker()) as GroupBroker
-    await broker.findGroupCoordinator({ groupId: group, coordinatorType: 0 })
-  } catch (reason) {
-    return reason
-  }
-  // It was for a moment only: as an error that kafkajs retries.
-  return Object.assign(new Error('the coordinator of the group is not available'), {
-    type: 'GROUP_COORDINATOR_NOT_AVAILABLE',
-    retriable: true,
-    cause: error,
-  })
+  // kafkajs looks the broker up with `findBroker`: it is gated already.
+  cluster.findGroupCoordinator = target => withCoordinatorReason(cluster, group, () => findGroupCoordinator(target))
 }
 
 function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: GateHooks): GroupBroker {

@@ -1,4 +1,4 @@
-import type { BusbarError, Logger } from '@busbar/core'
+import { BusbarError, type Logger } from '@busbar/core'
 import type { Assigner, Consumer, ConsumerConfig, Kafka } from 'kafkajs'
 import { type Claim, createAssigner } from './assigner.js'
 import { missingInternals } from './cluster.js'
@@ -72,13 +72,21 @@ export class GroupMember {
     const joined = this.#nextJoin()
     this.#rejoin = true
     await joined
+    // A topic that is no longer read may be deleted: it must not fail the metadata of the others.
+    this.cluster.targetTopics = new Set(topics)
   }
 
-  /** Leaves the group and closes the connections, as far as a broker answers. Never rejects. */
+  /** Leaves the group, if a broker answers, and closes the connections. Never rejects. */
   async leave(): Promise<void> {
+    const { group, sockets, logger } = this.#options
+    const left = new BusbarError('ABORTED', `The member has left the group ${group}`)
     this.#ended = true
-    this.#settleJoin(kafkaError(new Error('the member has left the group'), { doing: 'Joining', fallback: 'ABORTED' }))
-    await this.#consumer.disconnect().catch(error => this.#options.logger.debug({ error }, 'kafkajs did not disconnect'))
+    this.#settleJoin(left)
+    const log = (error: unknown) => logger.debug({ error }, 'kafkajs did not stop as it should')
+    await this.#consumer.stop().catch(log)
+    // kafkajs would wait for what is under way, and for ever where the broker is gone.
+    sockets.close(left)
+    void this.#consumer.disconnect().catch(log)
   }
 
   async #subscribe(topics: readonly string[]): Promise<void> {

@@ -10,6 +10,8 @@ type Level = 'debug' | 'info' | 'warn'
 const levels: readonly (readonly [RegExp, Level | undefined])[] = [
   // The transport chooses partitions itself.
   [/switched default partitioner/, undefined],
+  // Connections that this package itself has cut, because it leaves.
+  [/^(Connection error|Failed to connect).*(was closed|has left|abandoned)/, 'debug'],
   // An error answer goes to whoever sent the request: a rebalance, an existing topic, a cold coordinator.
   [/^Response /, 'debug'],
   [/rebalancing, re-joining/, 'debug'],

@@ -86,6 +86,17 @@ export interface Broker {
     transactionalId: string | null
     transactionTimeout: number
   }): Promise<{ producerId: string; producerEpoch: number }>
+  createTopics(request: {
+    topics: readonly {
+      topic: string
+      numPartitions: number
+      replicationFactor: number
+      configEntries: readonly { name: string; value: string }[]
+    }[]
+    validateOnly: boolean
+    /** Milliseconds. */
+    timeout: number
+  }): Promise<unknown>
   describeConfigs(request: {
     resources: readonly { type: number; name: string; configNames?: readonly string[] }[]
   }): Promise<{ resources: { resourceName: string; configEntries: { configName: string; configValue: string | null }[] }[] }>

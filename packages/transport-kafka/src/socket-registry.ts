@@ -6,12 +6,12 @@ import type { ISocketFactory } from 'kafkajs'
  * everything it has asked is answered, which a broker that is gone never does.
  */
 export class SocketRegistry {
-  readonly factory: ISocketFactory
   readonly #sockets = new Set<Socket>()
   #closed: Error | undefined
 
-  constructor(factory: ISocketFactory) {
-    this.factory = args => {
+  /** The same factory, whose sockets are known here. */
+  watch(factory: ISocketFactory): ISocketFactory {
+    return args => {
       if (this.#closed) throw this.#closed
       const socket = factory(args)
       this.#sockets.add(socket)
