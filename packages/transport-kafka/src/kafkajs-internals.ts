@@ -205,7 +205,9 @@ export interface ConnectionPool {
 }
 
 export interface Connection {
-  readonly socket?: { destroy(error?: Error): unknown }
+  readonly socket?: { destroy(): unknown }
+  /** Rejects everything that was sent or is waiting to be. */
+  rejectRequests(error: Error): void
 }
 
 /** A request and how its answer is read. */
