@@ -1,4 +1,3 @@
 export { type CompressionName, registerCodecs } from './compression.js'
-export { type ProducerOptions } from './producer/producer-options.js'
-export { createProducer } from './producer/producer.js'
-export type { RecordSender } from './producer/record-sender.js'
+export { type KafkaTransport, kafkaTransport } from './kafka-transport.js'
+export type { KafkaTransportOptions, PublishOptions } from './options.js'

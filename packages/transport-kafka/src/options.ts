@@ -1,5 +1,9 @@
 import { BusbarError } from '@busbar/core'
 import type { ConsumerConfig, KafkaConfig } from 'kafkajs'
+import type { ProducerOptions } from './producer/producer-options.js'
+
+/** How records are sent: batches, limits, retries, compression. */
+export type PublishOptions = Omit<ProducerOptions, 'cluster' | 'runtime' | 'logger'>
 
 /** Options of {@link kafkaTransport}. */
 export interface KafkaTransportOptions {
@@ -13,6 +17,7 @@ export interface KafkaTransportOptions {
   readonly kafka?: Omit<Partial<KafkaConfig>, 'brokers' | 'ssl' | 'sasl' | 'logLevel' | 'logCreator'>
   /** Options of kafkajs's consumers; the defaults that differ from kafkajs's own are in {@link consumerDefaults}. */
   readonly consumer?: Omit<Partial<ConsumerConfig>, 'groupId' | 'partitionAssigners' | 'readUncommitted' | 'allowAutoTopicCreation'>
+  readonly producer?: PublishOptions
   /** What topics get that are created without saying. */
   readonly topics?: {
     /** Default 3. */
@@ -46,6 +51,7 @@ export interface ConsumerOptions {
 export interface ResolvedOptions {
   readonly kafka: Partial<KafkaConfig> & { readonly brokers: string[] }
   readonly consumer: ConsumerOptions
+  readonly producer: PublishOptions
   readonly topics: { readonly partitions: number; readonly replication: number | undefined }
 }
 
@@ -95,6 +101,7 @@ export function resolveOptions(options: KafkaTransportOptions): ResolvedOptions 
         maxDelayMs: atLeast(0, restarts.maxDelayMs ?? 10_000, 'restarts.maxDelayMs'),
       },
     },
+    producer: options.producer ?? {},
     topics: {
       partitions: whole(topics.partitions ?? 3, 'topics.partitions'),
       replication: topics.replication === undefined ? undefined : whole(topics.replication, 'topics.replication'),
