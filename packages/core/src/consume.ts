@@ -119,9 +119,9 @@ export class Consumer {
     remember: boolean,
   ): Promise<Outcome | undefined> {
     try {
-      const outcome = await subscription.run(delivery, arrival)
+      const concluded = await subscription.run(delivery, arrival)
       if (remember) this.#remember(delivery.record, subscription)
-      this.#options.onDelivery?.({ ...describeDelivery(subscription, delivery, arrival.envelope), outcome })
+      this.#options.onDelivery?.({ ...describeDelivery(subscription, delivery, arrival), ...concluded })
       return undefined
     } catch (thrown) {
       return this.#handBack(subscription, delivery, arrival, thrown)
@@ -144,8 +144,9 @@ export class Consumer {
     this.#finished.set(record, finished.add(subscription))
   }
 
-  #handBack(subscription: BoundSubscription, delivery: Delivery, { envelope, slot }: Arrival, thrown: unknown): Outcome {
-    const fields = describeDelivery(subscription, delivery, envelope)
+  #handBack(subscription: BoundSubscription, delivery: Delivery, arrival: Arrival, thrown: unknown): Outcome {
+    const { slot } = arrival
+    const fields = describeDelivery(subscription, delivery, arrival)
     this.#options.onDelivery?.({ ...fields, outcome: 'handed back', error: thrown })
     if (slot.draining.aborted || slot.ends.some(end => end.aborted)) {
       // After its end a handler fails because it was told to stop: that is no failure of its own.
@@ -189,12 +190,12 @@ function isSoleRequest(candidates: readonly BoundSubscription[], record: Inbound
 function describeDelivery(
   subscription: BoundSubscription,
   delivery: Delivery,
-  envelope: Envelope | undefined,
+  { envelope, attempt }: Arrival,
 ): Omit<DeliveryReport, 'outcome'> {
   const { topic, partition, offset } = delivery.record
   const id = envelope?.id ?? positionId(delivery.record)
   const { name, group, contract } = subscription
-  return { event: contract.name, id, group, subscription: name, attempt: delivery.attempt, topic, partition, offset }
+  return { event: contract.name, id, group, subscription: name, attempt, topic, partition, offset }
 }
 
 function describeError(thrown: unknown): { code: string; err: unknown } {

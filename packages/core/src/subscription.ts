@@ -70,7 +70,7 @@ export class BoundSubscription {
   }
 
   /** Runs one delivery through middleware, decoding and handler; rejects with whatever they reject with. */
-  async run(delivery: Delivery, arrival: Arrival): Promise<Conclusion> {
+  async run(delivery: Delivery, arrival: Arrival): Promise<Concluded> {
     const { group, name: subscription, contract } = this
     const { logger, runtime, forward, onFailure, replay } = this.#options
     const place = { group, subscription, event: contract.name, logger, runtime, forward }
@@ -85,13 +85,19 @@ export class BoundSubscription {
     } finally {
       context.release()
     }
-    return context.conclusion
+    return { outcome: context.conclusion, attempt: context.attempt }
   }
 
   /** Refuses middleware in a wrong order. @throws BusbarError `CONFIG_INVALID` */
   check(): void {
     this.#run ??= chainOf(this.#options)
   }
+}
+
+/** What became of a delivery that did not fail, and at which attempt. */
+export interface Concluded {
+  readonly outcome: Conclusion
+  readonly attempt: number
 }
 
 /** Record layers, decoding, event layers, handler: from the outside to the inside. */
