@@ -5,6 +5,7 @@ import { type BusOptions, type BusSettings, busSettings, type SubscribeBatchOpti
 import { type BusEvent, logBusEvent } from './bus-event.js'
 import type { DeliveryReport } from './consume.js'
 import type { EventContext, Forward } from './context.js'
+import { DeadLetters } from './dead-letters.js'
 import { BusbarError, reasonOf } from './error.js'
 import { type AnyEvent, type EventDefinition, requireName } from './event.js'
 import type { GroupConsumer } from './group-consumer.js'
@@ -234,6 +235,16 @@ export class Bus implements AsyncDisposable {
   onEvent(listener: (event: BusEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
+  }
+
+  /**
+   * The dead letters of a group: list, replay, discard. `topics`: those whose dead letters are meant; default: those that
+   * this bus subscribed to in the group.
+   */
+  deadLetters(group: string = this.name, options: { readonly topics?: readonly string[] } = {}): DeadLetters {
+    const { transport, runtime } = this.#settings
+    const topics = options.topics ?? this.#groups.topicsOf(group)
+    return new DeadLetters({ group, topics, transport, runtime, ownTopics: this.#ownTopics })
   }
 
   /** Calls back for each delivery to a subscription with what became of it. Returns what ends it. */

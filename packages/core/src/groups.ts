@@ -32,6 +32,12 @@ export class Groups {
     return [...this.#groups.values()]
   }
 
+  /** The topics that this bus subscribed to in a group. */
+  topicsOf(group: string): readonly string[] {
+    const subscriptions = this.#groups.get(group)?.consumer.subscriptions ?? []
+    return [...new Set(subscriptions.map(each => each.contract.topic.name))]
+  }
+
   /**
    * Adds a subscription to its group.
    * @throws BusbarError `CONFIG_INVALID` when it contradicts one that is there.

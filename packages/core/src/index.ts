@@ -15,6 +15,8 @@ export type { Layer, Next } from './compose.js'
 export type { DeliveryReport } from './consume.js'
 export type { Conclusion, EventContext, Forward, PublishContext, RecordContext } from './context.js'
 export { type ContextKey, type ContextValues, createContextKey } from './context-values.js'
+export type { DeadLetter } from './dead-letter.js'
+export type { DeadLetterFilter, DeadLetters, RedriveOptions, RedriveProgress, RedriveResult } from './dead-letters.js'
 export { DeclaredError, type DeclaredErrorClass, defineError } from './declared-error.js'
 export { BusbarError, type BusbarErrorCode, type RecordFailure } from './error.js'
 export {
