@@ -5,6 +5,7 @@ import { type BusOptions, type BusSettings, busSettings, type SubscribeBatchOpti
 import { type BusEvent, logBusEvent } from './bus-event.js'
 import type { DeliveryReport } from './consume.js'
 import type { EventContext, Forward } from './context.js'
+import { Delays } from './delays.js'
 import { DeadLetters } from './dead-letters.js'
 import { BusbarError, reasonOf } from './error.js'
 import { type AnyEvent, type EventDefinition, requireName } from './event.js'
@@ -62,6 +63,7 @@ export class Bus implements AsyncDisposable {
   readonly #topics: TopicRegistry
   readonly #ownTopics: OwnTopics
   readonly #groups: Groups
+  readonly #delays: Delays
   readonly #publisher: Publisher
   readonly #inbox: ReplyInbox
   readonly #requester: Requester
@@ -83,12 +85,21 @@ export class Bus implements AsyncDisposable {
       name,
       runtime,
       connect: signal => transport.connect({ clientId: name, logger, runtime, signal, onEvent: this.#emit }),
-      join: async () => void (await Promise.all(this.#groups.all.map(group => group.join()))),
+      join: async () => void (await Promise.all([this.#delays.resume(), ...this.#groups.all.map(group => group.join())])),
       leave: async () => void (await Promise.allSettled(this.#groups.all.map(group => group.leave()))),
       close: timeoutMs => this.#close(timeoutMs),
     })
     const { gate } = this.#lifecycle
-    this.#publisher = new Publisher({ source: name, transport, topics: this.#topics, runtime, gate, middleware: () => this.#middleware })
+    this.#delays = new Delays({ name, transport, ownTopics: this.#ownTopics, runtime, logger })
+    this.#publisher = new Publisher({
+      source: name,
+      transport,
+      topics: this.#topics,
+      delays: this.#delays,
+      runtime,
+      gate,
+      middleware: () => this.#middleware,
+    })
     this.#inbox = new ReplyInbox({ topic: settings.replyTopic, ownTopics: this.#ownTopics, transport, runtime, logger })
     this.#requester = new Requester({
       publisher: this.#publisher,
@@ -318,7 +329,10 @@ export class Bus implements AsyncDisposable {
   async #close(timeoutMs: number): Promise<void> {
     const { transport, logger } = this.#settings
     await this.#withDeadline(timeoutMs, `bus ${this.name}`, async deadline => {
-      const left = await Promise.allSettled(this.#groups.all.map(group => group.close(deadline)))
+      const left = await Promise.allSettled([
+        this.#delays.close(deadline),
+        ...this.#groups.all.map(group => group.close(deadline)),
+      ])
       for (const each of left) if (each.status === 'rejected') logger.warn({ err: each.reason }, 'a group could not be left cleanly')
       this.#requester.close(new BusbarError('BUS_CLOSED', `bus ${this.name} was closed while the request waited for its reply`))
       await this.#inbox.close()
