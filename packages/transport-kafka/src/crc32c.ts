@@ -34,7 +34,9 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
   return (crc ^ -1) >>> 0
 }
 
-const at = (array: Uint8Array | Int32Array, index: number): number => array[index] as number
+function at(array: Uint8Array | Int32Array, index: number): number {
+  return array[index] as number
+}
 
 function makeTables(): Int32Array[] {
   const first = new Int32Array(256)

@@ -1,4 +1,6 @@
+export { captureCluster, openCluster } from './cluster.js'
 export { type CompressionName, registerCodecs } from './compression.js'
-export { type ProducerOptions } from './producer/producer-options.js'
+export { framingSocketFactory } from './framing-socket-factory.js'
 export { createProducer } from './producer/producer.js'
+export type { ProducerOptions } from './producer/producer-options.js'
 export type { RecordSender } from './producer/record-sender.js'
