@@ -26,7 +26,7 @@ async function errorOf(sent: Promise<unknown>): Promise<BusbarError> {
   return error as BusbarError
 }
 
-async function setMaxMessageBytes(topic: string, bytes: number): Promise<void> {
+async function configure(topic: string, name: string, value: number): Promise<void> {
   const admin = kafka.admin()
   await admin.connect()
   await admin.alterConfigs({
@@ -35,7 +35,7 @@ async function setMaxMessageBytes(topic: string, bytes: number): Promise<void> {
       {
         type: kafkajs.ConfigResourceTypes.TOPIC,
         name: topic,
-        configEntries: [{ name: 'max.message.bytes', value: String(bytes) }],
+        configEntries: [{ name, value: String(value) }],
       },
     ],
   })
@@ -50,7 +50,7 @@ test('a refused and a stored partition in one request, then more of both', async
   const producer = await producerAt(kafka)
   await producer.send([record(small, 's0'), record(large, 'l0')])
   // Behind the producer's back, which has the old limit cached.
-  await setMaxMessageBytes(small, 300)
+  await configure(small, 'max.message.bytes', 300)
   const big = 'x'.repeat(1_000)
   const error = await errorOf(producer.send([record(small, big), record(large, 'l1'), record(small, 's1')]))
   assert.is(error.code, 'PUBLISH_PARTIAL')
