@@ -1,10 +1,10 @@
-import { type OutboundRecord, silentLogger, systemRuntime } from '@busbar/core'
+import { type OutboundRecord, silentLogger, systemRuntime, type Transport } from '@busbar/core'
 import { startKafka } from '@busbar/testkit'
-import { captureCluster, createProducer, framingSocketFactory, type RecordSender } from '@busbar/transport-kafka'
+import { kafkaTransport } from '@busbar/transport-kafka'
 import kafkajs, { type Kafka, type Producer } from 'kafkajs'
 
 /**
- * Single publishes a second: our producer against kafkajs's, in one process, with the same records (100 bytes, 1,000
+ * Single publishes a second: the transport against kafkajs's producer, in one process, with the same records (100 bytes, 1,000
  * keys, 6 partitions), both waiting for all in-sync replicas, up to 10,000 outstanding. Rounds alternate; afterwards
  * the partitions' end offsets must account for every record.
  *
@@ -44,7 +44,7 @@ async function rate(count: number, publishOne: (index: number) => Promise<unknow
   return count / ((performance.now() - begin) / 1_000)
 }
 
-function ours(sender: RecordSender, topic: string, withHeaders: boolean): (index: number) => Promise<unknown> {
+function ours(transport: Transport, topic: string, withHeaders: boolean): (index: number) => Promise<unknown> {
   return index => {
     const record: OutboundRecord = {
       topic,
@@ -53,7 +53,7 @@ function ours(sender: RecordSender, topic: string, withHeaders: boolean): (index
       headers: envelope(index, withHeaders),
       timestampMs: Date.now(),
     }
-    return sender.send([record])
+    return transport.send([record])
   }
 }
 
@@ -78,13 +78,13 @@ const median = (values: readonly number[]): number => values.toSorted((a, b) => 
 const perSecond = (value: number): string => `${(value / 1_000).toFixed(1)} k/s`.padStart(11)
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 
-async function compare(kafka: Kafka, sender: RecordSender, producer: Producer, withHeaders: boolean): Promise<void> {
+async function compare(kafka: Kafka, transport: Transport, producer: Producer, withHeaders: boolean): Promise<void> {
   const topic = withHeaders ? 'bench-envelope' : 'bench-plain'
   const admin = kafka.admin()
   await admin.connect()
   await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions }] })
   await admin.disconnect()
-  const publishOurs = ours(sender, topic, withHeaders)
+  const publishOurs = ours(transport, topic, withHeaders)
   const publishTheirs = theirs(producer, topic, withHeaders)
   const warmUp = 20_000
   await rate(warmUp, publishTheirs)
@@ -112,14 +112,13 @@ async function compare(kafka: Kafka, sender: RecordSender, producer: Producer, w
 }
 
 await using broker = await startKafka({ fast: true })
-const kafkaOptions = { brokers: broker.brokers, clientId: 'bench', logLevel: kafkajs.logLevel.NOTHING }
-const kafka = new kafkajs.Kafka(kafkaOptions)
-const cluster = captureCluster(new kafkajs.Kafka({ ...kafkaOptions, socketFactory: framingSocketFactory() }))
-const sender = await createProducer({ cluster, runtime: systemRuntime, logger: silentLogger })
+const kafka = new kafkajs.Kafka({ brokers: broker.brokers, clientId: 'bench', logLevel: kafkajs.logLevel.NOTHING })
+const transport = kafkaTransport({ brokers: broker.brokers })
+await transport.connect({ clientId: 'bench', logger: silentLogger, runtime: systemRuntime, onEvent: () => {} })
 const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
 await producer.connect()
-await compare(kafka, sender, producer, false)
-await compare(kafka, sender, producer, true)
+await compare(kafka, transport, producer, false)
+await compare(kafka, transport, producer, true)
 await producer.disconnect()
-await sender.close()
+await transport[Symbol.asyncDispose]()
 console.log(`\npeak rss ${mib(process.resourceUsage().maxRSS * 1024)}`)

@@ -1,10 +1,42 @@
 // For users.
+export type { BatchHandler, BatchItem } from './batch.js'
+export {
+  type Bus,
+  type CloseOptions,
+  createBus,
+  type Handler,
+  type ReplyHandler,
+  type Subscription,
+} from './bus.js'
+export type { BusEvent } from './bus-event.js'
+export type { BusOptions, SubscribeBatchOptions, SubscribeOptions } from './bus-options.js'
+export type { AnySchema, Codec, Schema, SchemaInput, SchemaOutput } from './codec.js'
+export type { Layer, Next } from './compose.js'
+export type { EventContext, PublishContext, RecordContext } from './context.js'
+export { type ContextKey, type ContextValues, createContextKey } from './context-values.js'
+export { DeclaredError, type DeclaredErrorClass, defineError } from './declared-error.js'
 export { BusbarError, type BusbarErrorCode, type RecordFailure } from './error.js'
+export {
+  type AnyEvent,
+  defineEvent,
+  type EventDefinition,
+  type EventInput,
+  type EventOptions,
+  type EventPayload,
+} from './event.js'
+export type { MessageHeaders, UserHeaders } from './headers.js'
 export { consoleLogger, type Logger, type LogMethod, silentLogger } from './logger.js'
+export type { Middleware, MiddlewareLike } from './middleware.js'
+export type { PublishOptions, PublishReceipt } from './publish.js'
+export { type AnyRequest, defineRequest, type RequestDefinition, type RequestOptions } from './request.js'
+export type { RequestCallOptions, RequestManyOptions, RequestOutcome } from './requester.js'
 export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js'
+export type { StandardSchema } from './standard-schema.js'
+export type { TopicOptions } from './topic.js'
 
 // For authors of transports.
 export { reasonOf } from './error.js'
+export { type AssignableMember, assignPartitions } from './partition-assigner.js'
 export { laneKeyOf, PartitionSession, type PartitionSessionOptions } from './partition-session.js'
 export { murmur2, partitionOfKey } from './partitioner.js'
 export { PrefixTracker, type PrefixSlot } from './prefix-tracker.js'

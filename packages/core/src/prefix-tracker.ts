@@ -51,6 +51,11 @@ export class PrefixTracker {
     return slot
   }
 
+  /** Declares that no position below `position` will be added: the log has none there. Going backwards does nothing. */
+  skipTo(position: number): void {
+    this.#next = Math.max(this.#next, position)
+  }
+
   /** Marks a position as finished; a second time does nothing. */
   finish(slot: PrefixSlot): void {
     if (slot.finished) return

@@ -63,6 +63,18 @@ export function sleep(runtime: Runtime, delayMs: number, signal?: AbortSignal): 
   })
 }
 
+let isoMs = Number.NaN
+let isoText = ''
+
+/** Milliseconds since the epoch as RFC 3339 text in UTC. Remembers the last one: publishes come many to a millisecond. */
+export function isoTime(ms: number): string {
+  if (ms !== isoMs) {
+    isoText = new Date(ms).toISOString()
+    isoMs = ms
+  }
+  return isoText
+}
+
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /**

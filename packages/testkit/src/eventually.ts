@@ -14,7 +14,10 @@ export interface EventuallyOptions {
  *
  * @throws Error with the last failure's message, and the failure as its cause, when the time is over.
  */
-export async function eventually<T>(fn: () => T | PromiseLike<T>, options: EventuallyOptions = {}): Promise<T> {
+export async function eventually<T>(
+  fn: () => T | PromiseLike<T>,
+  options: EventuallyOptions = {},
+): Promise<T> {
   const { timeoutMs = 5_000, everyMs = 20 } = options
   const end = Date.now() + timeoutMs
   for (let tries = 1; ; tries++) {

@@ -11,6 +11,10 @@ export {
   type StartKafkaOptions,
   startKafka,
 } from './kafka/start-kafka.js'
-export { type RunningKafkaCluster, type StartKafkaClusterOptions, startKafkaCluster } from './kafka/start-kafka-cluster.js'
+export {
+  type RunningKafkaCluster,
+  type StartKafkaClusterOptions,
+  startKafkaCluster,
+} from './kafka/start-kafka-cluster.js'
 export { type TcpProxy, type TcpProxyOptions, tcpProxy } from './proxy/tcp-proxy.js'
 export { uniqueName } from './unique-name.js'

@@ -6,7 +6,9 @@ import { startKafka } from './kafka/start-kafka.js'
 const { values } = parseArgs({ options: { port: { type: 'string', default: '9092' } } })
 try {
   const kafka = await startKafka({ port: Number(values.port) })
-  console.log(`Kafka ${kafka.brokers.join(',')} (${kafka.source}), data and log in ${kafka.logDir} until it stops.`)
+  console.log(
+    `Kafka ${kafka.brokers.join(',')} (${kafka.source}), data and log in ${kafka.logDir} until it stops.`,
+  )
   console.log(`Use it in another terminal: KAFKA_BROKERS=${kafka.brokers.join(',')} npx pnpm@10 start`)
   console.log('Ctrl-C stops it.')
   // A broker alone doesn't keep its owner alive.

@@ -10,9 +10,11 @@ test('resolves as the work does', async () => {
 })
 
 test('rejects as the work does', async () => {
-  const error = await deadline(1_000, 'work', Promise.reject(new Error('broken'))).catch((reason: Error) => reason)
+  const error = await deadline(1_000, 'work', Promise.reject(new Error('broken'))).catch(
+    (reason: Error) => reason,
+  )
   assert.instance(error, Error)
-  assert.is((error as Error).message, 'broken')
+  assert.is(error.message, 'broken')
 })
 
 test('rejects when the work never settles, and says what was waited for', async () => {

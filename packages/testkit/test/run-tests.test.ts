@@ -20,7 +20,10 @@ test.after.each(async ({ root }) => {
 /** Adds a compiled test that does what the fixture does, and its source unless that is gone. */
 async function add(root: string, name: string, fixture: string, source = true): Promise<void> {
   const url = pathToFileURL(join(import.meta.dirname, 'fixtures', fixture))
-  await writeFile(join(root, `packages/demo/dist-test/${name}.test.js`), `import(${JSON.stringify(url.href)})\n`)
+  await writeFile(
+    join(root, `packages/demo/dist-test/${name}.test.js`),
+    `import(${JSON.stringify(url.href)})\n`,
+  )
   if (source) await writeFile(join(root, `packages/demo/test/${name}.test.ts`), '')
 }
 
@@ -36,7 +39,10 @@ test('adds up all files, and ends with the totals alone', async ({ root }) => {
   const { lines, last } = await run(root)
   assert.is(last, '3 passed, 1 failed, 1 skipped')
   assert.ok(lines.some(line => line.startsWith('FAIL  packages/demo/test/two.test.ts: 1 failed')))
-  assert.ok(lines.some(line => line.includes('on purpose')), 'shows the output of the file that failed')
+  assert.ok(
+    lines.some(line => line.includes('on purpose')),
+    'shows the output of the file that failed',
+  )
 })
 
 test('runs only what the filters name', async ({ root }) => {
@@ -67,7 +73,11 @@ test('skips files that need Kafka loudly where there is none', async ({ root }) 
     assert.is(last, '2 passed, 0 failed, 2 skipped')
     assert.match(lines.join('\n'), /SKIPPED {2}1 test files that need Kafka: .*no Java 17\+.*install Java/)
   } finally {
-    Object.assign(process.env, { PATH, ...(JAVA_HOME && { JAVA_HOME }), ...(KAFKA_BROKERS && { KAFKA_BROKERS }) })
+    Object.assign(process.env, {
+      PATH,
+      ...(JAVA_HOME && { JAVA_HOME }),
+      ...(KAFKA_BROKERS && { KAFKA_BROKERS }),
+    })
   }
 })
 

@@ -1,6 +1,14 @@
 import { existsSync } from 'node:fs'
 import { type ConnectionOptions, connect } from 'node:tls'
-import { deadline, eventually, freePort, KafkaUnavailable, startKafka, startKafkaCluster, tcpProxy } from '@busbar/testkit'
+import {
+  deadline,
+  eventually,
+  freePort,
+  KafkaUnavailable,
+  startKafka,
+  startKafkaCluster,
+  tcpProxy,
+} from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { kafkaRoundTrip, kafkaString } from '../dist/kafka/wire.js'

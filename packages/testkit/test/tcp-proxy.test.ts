@@ -32,7 +32,10 @@ test('passes requests and answers, and counts requests by API key', async ({ pro
   assert.is(proxy.connections, 1)
 })
 
-test('swallows the answer to one request, which the server did get, and closes', async ({ server, proxy }) => {
+test('swallows the answer to one request, which the server did get, and closes', async ({
+  server,
+  proxy,
+}) => {
   proxy.swallowResponses(PRODUCE)
   const first = await client(proxy.port)
   first.socket.write(request(FETCH, 1))

@@ -1,6 +1,3 @@
-export { captureCluster, openCluster } from './cluster.js'
 export { type CompressionName, registerCodecs } from './compression.js'
-export { framingSocketFactory } from './framing-socket-factory.js'
-export { createProducer } from './producer/producer.js'
-export type { ProducerOptions } from './producer/producer-options.js'
-export type { RecordSender } from './producer/record-sender.js'
+export { type KafkaTransport, kafkaTransport } from './kafka-transport.js'
+export type { KafkaTransportOptions, PublishOptions } from './options.js'

@@ -30,6 +30,10 @@ export interface Cluster {
   fetchTopicsOffset(topics: readonly TopicOffsetQuery[]): Promise<TopicOffsets[]>
   readonly connectionPoolBuilder: ConnectionPoolBuilder
   readonly brokerPool: BrokerPool
+  /** The node ids of the loaded metadata. */
+  getNodeIds(): string[]
+  /** Forgets a broker whose connection was lost, so that the next metadata refresh connects anew. */
+  removeBroker(address: { host: string; port: number }): void
 }
 
 export interface PartitionMetadata {
@@ -82,6 +86,17 @@ export interface Broker {
     transactionalId: string | null
     transactionTimeout: number
   }): Promise<{ producerId: string; producerEpoch: number }>
+  createTopics(request: {
+    topics: readonly {
+      topic: string
+      numPartitions: number
+      replicationFactor: number
+      configEntries: readonly { name: string; value: string }[]
+    }[]
+    validateOnly: boolean
+    /** Milliseconds. */
+    timeout: number
+  }): Promise<unknown>
   describeConfigs(request: {
     resources: readonly { type: number; name: string; configNames?: readonly string[] }[]
   }): Promise<{ resources: { resourceName: string; configEntries: { configName: string; configValue: string | null }[] }[] }>
@@ -91,6 +106,42 @@ export interface Broker {
     memberId: string
     topics: readonly { topic: string; partitions: readonly { partition: number; offset: string; metadata?: string | null }[] }[]
   }): Promise<unknown>
+}
+
+/** What a group's consumer needs of its brokers besides. */
+export interface GroupBroker extends Broker {
+  joinGroup(request: JoinGroupRequest): Promise<unknown>
+  syncGroup(request: SyncGroupRequest): Promise<{ memberAssignment: Buffer }>
+  heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>
+  /** Throws where the group is forbidden. */
+  findGroupCoordinator(request: { groupId: string; coordinatorType: number }): Promise<unknown>
+  /** Committed offsets as decimal text, `-1` where there is none. With no topics: of all that the group committed. */
+  offsetFetch(request: {
+    groupId: string
+    topics: readonly { topic: string; partitions: readonly { partition: number }[] }[]
+  }): Promise<{ responses: TopicOffsets[] }>
+  /** `timestamp`: -1 for the end, -2 for the earliest. Offsets as decimal text. */
+  listOffsets(request: {
+    isolationLevel: number
+    topics: readonly { topic: string; partitions: readonly { partition: number; timestamp: number }[] }[]
+  }): Promise<{ responses: TopicOffsets[] }>
+  /** Throws where one of the topics, or one of their partitions, has an error. */
+  metadata(topics: readonly string[]): Promise<{
+    readonly topicMetadata: readonly { readonly topic: string; readonly partitionMetadata: readonly PartitionMetadata[] }[]
+  }>
+}
+
+export interface JoinGroupRequest {
+  readonly groupId: string
+  readonly memberId: string
+  readonly groupProtocols: readonly { name: string; metadata: Buffer }[]
+}
+
+export interface SyncGroupRequest {
+  readonly groupId: string
+  readonly generationId: number
+  readonly memberId: string
 }
 
 export type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number } | undefined>>
@@ -121,6 +172,8 @@ export interface FetchResponse {
       readonly errorCode: number
       readonly highWatermark: string
       readonly lastStableOffset?: string
+      /** Transactions that were aborted within what was fetched. */
+      readonly abortedTransactions?: readonly AbortedTransaction[] | null
       readonly messages: FetchedMessage[]
     }[]
   }[]
@@ -134,6 +187,13 @@ export interface FetchedMessage {
   readonly headers?: Record<string, Buffer | Buffer[] | undefined>
   /** A transaction marker: no record. */
   readonly isControlRecord?: boolean
+  /** Absent for messages of the format before 0.11. */
+  readonly batchContext?: { readonly producerId: string; readonly inTransaction: boolean }
+}
+
+export interface AbortedTransaction {
+  readonly producerId: string
+  readonly firstOffset: string
 }
 
 export interface ConnectionPool {

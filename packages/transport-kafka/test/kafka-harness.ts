@@ -1,8 +1,11 @@
 import { type OutboundRecord, silentLogger, systemRuntime } from '@busbar/core'
-import { captureCluster, createProducer, openCluster, framingSocketFactory, type RecordSender } from '@busbar/transport-kafka'
 import { uniqueName } from '@busbar/testkit'
 import kafkajs, { type Kafka } from 'kafkajs'
+import { captureCluster, openCluster } from '../dist/cluster.js'
+import { framingSocketFactory } from '../dist/framing-socket-factory.js'
+import { createProducer } from '../dist/producer/producer.js'
 import type { ProducerOptions } from '../dist/producer/producer-options.js'
+import type { RecordSender } from '../dist/producer/record-sender.js'
 
 /** A record as it was read back. */
 export interface StoredRecord {

@@ -92,7 +92,10 @@ export class BrokerNode {
     if (!this.#running) return
     await this.#process?.kill('SIGTERM')
     const aborter = new AbortController()
-    await Promise.race([this.#process?.exited, sleep(STOP_MS, undefined, { signal: aborter.signal }).catch(() => {})])
+    await Promise.race([
+      this.#process?.exited,
+      sleep(STOP_MS, undefined, { signal: aborter.signal }).catch(() => {}),
+    ])
     aborter.abort()
     await this.kill()
   }

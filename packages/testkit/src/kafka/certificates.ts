@@ -18,11 +18,48 @@ export interface Certificates {
 export async function makeCertificates(folder: string): Promise<Certificates> {
   const file = (name: string): string => join(folder, name)
   const newKey = ['-newkey', 'rsa:2048', '-nodes', '-days', '1']
-  await openssl(['req', '-x509', ...newKey, '-subj', '/CN=Busbar test CA', '-keyout', file('ca.key'), '-out', file('ca.crt')])
-  await openssl(['req', ...newKey.slice(0, 3), '-subj', '/CN=localhost', '-keyout', file('server.key'), '-out', file('server.csr')])
+  await openssl([
+    'req',
+    '-x509',
+    ...newKey,
+    '-subj',
+    '/CN=Busbar test CA',
+    '-keyout',
+    file('ca.key'),
+    '-out',
+    file('ca.crt'),
+  ])
+  await openssl([
+    'req',
+    ...newKey.slice(0, 3),
+    '-subj',
+    '/CN=localhost',
+    '-keyout',
+    file('server.key'),
+    '-out',
+    file('server.csr'),
+  ])
   await writeFile(file('server.ext'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
-  const sign = ['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-CAcreateserial', '-extfile', file('server.ext')]
-  await openssl(['x509', '-req', '-days', '1', '-in', file('server.csr'), ...sign, '-out', file('server.crt')])
+  const sign = [
+    '-CA',
+    file('ca.crt'),
+    '-CAkey',
+    file('ca.key'),
+    '-CAcreateserial',
+    '-extfile',
+    file('server.ext'),
+  ]
+  await openssl([
+    'x509',
+    '-req',
+    '-days',
+    '1',
+    '-in',
+    file('server.csr'),
+    ...sign,
+    '-out',
+    file('server.crt'),
+  ])
   const ca = await readFile(file('ca.crt'), 'utf8')
   const keystore = file('server.pem')
   await writeFile(keystore, await readFile(file('server.key')))

@@ -19,7 +19,9 @@ export async function ensureClassArchive(runtime: JavaRuntime): Promise<void> {
       if (!existsSync(runtime.archive)) await makeArchive(runtime)
     })
   } catch (error) {
-    process.stderr.write(`Kafka will start slowly, without a class-data archive: ${(error as Error).message}\n`)
+    process.stderr.write(
+      `Kafka will start slowly, without a class-data archive: ${(error as Error).message}\n`,
+    )
   }
 }
 

@@ -22,7 +22,10 @@ const PERMISSION = { deny: 2, allow: 3 }
  *
  * @throws Error with Kafka's error code when it refuses.
  */
-export async function denyAccess(port: number, denied: Readonly<Record<string, DeniedResources>>): Promise<void> {
+export async function denyAccess(
+  port: number,
+  denied: Readonly<Record<string, DeniedResources>>,
+): Promise<void> {
   const rules = new Map<string, Buffer>()
   const resources = new Set<string>()
   for (const [user, names] of Object.entries(denied)) {

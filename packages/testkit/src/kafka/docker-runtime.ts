@@ -21,12 +21,23 @@ export async function dockerRuntime(
 ): Promise<BrokerRuntime | string> {
   // The client answers without an engine; `docker info` asks the engine.
   const engine = await runCommand('docker', ['info', '--format', '{{.ServerVersion}}'], { timeoutMs: 3_000 })
-  if (engine.code !== 0) return 'no docker engine answers'
+  if (engine.code !== 0 || !/^\d/.test(engine.output)) return 'no docker engine answers'
   const namespace = `busbar-kafka-${randomUUID()}`
   // One idle container owns the network and the published ports, and brokers join it: they reach each other at
   // 127.0.0.1, as clients on this machine do, and a killed broker takes no network with it.
   const publish = ports.flatMap(port => ['--publish', `127.0.0.1:${port}:${port}`])
-  const holder = ['run', '--rm', '--detach', '--name', namespace, ...publish, '--entrypoint', 'sleep', IMAGE, '86400']
+  const holder = [
+    'run',
+    '--rm',
+    '--detach',
+    '--name',
+    namespace,
+    ...publish,
+    '--entrypoint',
+    'sleep',
+    IMAGE,
+    '86400',
+  ]
   const callOff = whenThisProcessDies('docker rm --force "$1"', [namespace])
   const started = await runCommand('docker', holder, { timeoutMs: 180_000 })
   if (started.code !== 0) {
@@ -58,8 +69,17 @@ class DockerRuntime implements BrokerRuntime {
   }
 
   async format(folder: string, args: readonly string[]): Promise<void> {
-    const tool = ['/opt/kafka/bin/kafka-storage.sh', 'format', ...args, '-c', join(folder, 'server.properties')]
-    const result = await runCommand('docker', [...this.#container(`${this.#namespace}-format`), ...commandOf(tool)])
+    const tool = [
+      '/opt/kafka/bin/kafka-storage.sh',
+      'format',
+      ...args,
+      '-c',
+      join(folder, 'server.properties'),
+    ]
+    const result = await runCommand('docker', [
+      ...this.#container(`${this.#namespace}-${randomUUID().slice(0, 8)}`),
+      ...commandOf(tool),
+    ])
     if (result.code !== 0) throw new Error(`Kafka's storage tool failed: ${result.output.trim()}`)
   }
 

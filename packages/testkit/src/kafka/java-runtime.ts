@@ -51,7 +51,12 @@ export class JavaRuntime implements BrokerRuntime {
   async format(folder: string, args: readonly string[]): Promise<void> {
     const tool = ['-cp', join(this.#libs, '*'), 'kafka.tools.StorageTool', 'format', ...args]
     const flags = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...this.#sharedClasses()]
-    const result = await runCommand(this.#java.path, [...flags, ...tool, '-c', join(folder, 'server.properties')])
+    const result = await runCommand(this.#java.path, [
+      ...flags,
+      ...tool,
+      '-c',
+      join(folder, 'server.properties'),
+    ])
     if (result.code !== 0) throw new Error(`Kafka's storage tool failed: ${result.output.trim()}`)
   }
 
@@ -124,7 +129,8 @@ async function findJava(): Promise<JavaCommand | undefined> {
   for (const path of [...(home === undefined ? [] : [join(home, 'bin/java')]), 'java']) {
     const { code, output } = await runCommand(path, ['-version'])
     const version = /version "([^"]+)"/.exec(output)?.[1]
-    if (code === 0 && version !== undefined && Number.parseInt(version, 10) >= MINIMUM_JAVA) return { path, version }
+    if (code === 0 && version !== undefined && Number.parseInt(version, 10) >= MINIMUM_JAVA)
+      return { path, version }
   }
   return undefined
 }

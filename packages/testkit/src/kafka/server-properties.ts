@@ -64,7 +64,10 @@ export function serverProperties(settings: NodeSettings): string {
 }
 
 function listeners({ bindAddress, ports }: NodeSettings): Record<string, string> {
-  const bound = [`PLAINTEXT://${bindAddress}:${ports.plain}`, `CONTROLLER://${bindAddress}:${ports.controller}`]
+  const bound = [
+    `PLAINTEXT://${bindAddress}:${ports.plain}`,
+    `CONTROLLER://${bindAddress}:${ports.controller}`,
+  ]
   // A controller must advertise an address that others can reach, which 0.0.0.0 is not.
   const told = [`PLAINTEXT://127.0.0.1:${ports.plain}`, `CONTROLLER://127.0.0.1:${ports.controller}`]
   if (ports.proxied !== undefined) {

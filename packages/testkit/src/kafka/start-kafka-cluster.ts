@@ -46,7 +46,9 @@ const QUICK_FAIL_OVER = { 'broker.session.timeout.ms': '2000', 'broker.heartbeat
  *
  * @throws KafkaUnavailable when this machine can't run brokers, Error when one doesn't start.
  */
-export async function startKafkaCluster(options: StartKafkaClusterOptions = {}): Promise<RunningKafkaCluster> {
+export async function startKafkaCluster(
+  options: StartKafkaClusterOptions = {},
+): Promise<RunningKafkaCluster> {
   const { nodes = 3, config = {}, heapMb = 256, proxyPorts } = options
   const started = await startNodes({
     nodes,
@@ -78,7 +80,7 @@ export async function startKafkaCluster(options: StartKafkaClusterOptions = {}):
       await node(nodeId).launch()
       await node(nodeId).ready()
     },
-    stop: started.stop,
-    [Symbol.asyncDispose]: started.stop,
+    stop: () => started.stop(),
+    [Symbol.asyncDispose]: () => started.stop(),
   }
 }

@@ -105,8 +105,8 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Runni
     logDir: started.folder,
     pid: node.pid,
     log: () => node.log(),
-    stop: started.stop,
-    [Symbol.asyncDispose]: started.stop,
+    stop: () => started.stop(),
+    [Symbol.asyncDispose]: () => started.stop(),
   }
 }
 

@@ -91,7 +91,14 @@ async function startOnce(plan: StartPlan): Promise<StartedNodes> {
     await Promise.all(nodes.map(node => node.prepare()))
     for (const node of nodes) await node.launch()
     await Promise.all(nodes.map(node => node.ready()))
-    return { nodes, ports, folder, kind: runtime.kind, stop, ...(secrets === undefined ? {} : { ca: secrets.ca }) }
+    return {
+      nodes,
+      ports,
+      folder,
+      kind: runtime.kind,
+      stop,
+      ...(secrets === undefined ? {} : { ca: secrets.ca }),
+    }
   } catch (error) {
     await stop()
     throw error

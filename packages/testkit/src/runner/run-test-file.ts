@@ -73,7 +73,9 @@ export async function runTestFile(
   })
   void summary.then(() =>
     after(limits.leakMs, ended.signal, async () => {
-      problems.push(`its process was still alive ${limits.leakMs / 1000} s after its summary: something is left open`)
+      problems.push(
+        `its process was still alive ${limits.leakMs / 1000} s after its summary: something is left open`,
+      )
       await killTalking(child)
     }),
   )
@@ -82,8 +84,10 @@ export async function runTestFile(
   const counts = uvuSummary(output)
   const failedTests = counts === undefined ? 0 : counts.total - counts.passed
   if (problems.length === 0) {
-    if (counts === undefined) problems.push(`ended without a summary (${howEnded(child)}): a promise never settled?`)
-    else if (child.exitCode !== 0 && failedTests === 0) problems.push(`passed, and then ended with ${howEnded(child)}`)
+    if (counts === undefined)
+      problems.push(`ended without a summary (${howEnded(child)}): a promise never settled?`)
+    else if (child.exitCode !== 0 && failedTests === 0)
+      problems.push(`passed, and then ended with ${howEnded(child)}`)
   }
   const warning = WARNING.exec(errors)?.[0]
   if (warning !== undefined) problems.push(`drew a warning: ${warning}`)

@@ -1,0 +1,114 @@
+import type { RedeliveryOptions } from './consume.js'
+import { BusbarError } from './error.js'
+import { requireName } from './event.js'
+import type { GroupSettings } from './group-consumer.js'
+import { consoleLogger, type Logger } from './logger.js'
+import type { MiddlewareLike } from './middleware.js'
+import { type Runtime, systemRuntime } from './runtime.js'
+import type { Transport } from './transport.js'
+
+export interface BusOptions {
+  /** The service: the default consumer group, and the `ce_source` of what it publishes. */
+  readonly name: string
+  /** What moves the records; one instance serves one bus. */
+  readonly transport: Transport
+  /** Default: warnings and errors to the console. A pino logger fits as it is. */
+  readonly logger?: Logger
+  /** Time, timers, randomness and ids. Default: the real ones. */
+  readonly runtime?: Runtime
+  readonly topics?: {
+    /** Whether missing topics are created. If not, they are an error. Default: true. */
+    readonly create?: boolean
+  }
+  readonly consume?: {
+    /** Deliveries of a group that run at a time on this instance. Default: 100. */
+    readonly concurrency?: number
+    /** Records of one partition that may be delivered and unfinished. Default: 1,000. */
+    readonly maxInFlight?: number
+    /** How long a failed record waits before it comes again. */
+    readonly redelivery?: RedeliveryOptions
+  }
+  readonly requests?: {
+    /** How long a request waits for its reply, in milliseconds. Default: 5,000. */
+    readonly timeoutMs?: number
+    /** Requests that may wait for replies; further ones wait for their turn. Default: 10,000. */
+    readonly maxPending?: number
+    /** The topic of replies, shared by all buses. Default: `busbar.replies`. */
+    readonly replyTopic?: string
+  }
+}
+
+/** {@link BusOptions} with every default filled in. */
+export interface BusSettings {
+  readonly name: string
+  readonly transport: Transport
+  readonly logger: Logger
+  readonly runtime: Runtime
+  readonly createTopics: boolean
+  readonly concurrency: number
+  readonly maxInFlight: number
+  readonly redelivery: Required<RedeliveryOptions>
+  readonly requestTimeoutMs: number
+  readonly maxPending: number
+  readonly replyTopic: string
+}
+
+const takenTransports = new WeakSet<Transport>()
+
+/**
+ * Checks options and fills in defaults.
+ * @throws BusbarError `CONFIG_INVALID` naming the option.
+ */
+export function busSettings(options: BusOptions): BusSettings {
+  requireName('createBus', options.name)
+  const { transport } = options
+  if (typeof transport?.send !== 'function') {
+    throw new BusbarError('CONFIG_INVALID', 'createBus: option "transport" must be a transport, for example memoryTransport()')
+  }
+  if (takenTransports.has(transport)) {
+    throw new BusbarError('CONFIG_INVALID', `createBus: the ${transport.name} transport serves another bus already: give each bus one of its own`)
+  }
+  takenTransports.add(transport)
+  return {
+    name: options.name,
+    transport,
+    logger: options.logger ?? consoleLogger,
+    runtime: options.runtime ?? systemRuntime,
+    createTopics: options.topics?.create ?? true,
+    concurrency: positive('consume.concurrency', options.consume?.concurrency ?? 100),
+    maxInFlight: positive('consume.maxInFlight', options.consume?.maxInFlight ?? 1_000),
+    redelivery: {
+      delayMs: positive('consume.redelivery.delayMs', options.consume?.redelivery?.delayMs ?? 100),
+      maxDelayMs: positive('consume.redelivery.maxDelayMs', options.consume?.redelivery?.maxDelayMs ?? 30_000),
+    },
+    requestTimeoutMs: positive('requests.timeoutMs', options.requests?.timeoutMs ?? 5_000),
+    maxPending: positive('requests.maxPending', options.requests?.maxPending ?? 10_000),
+    replyTopic: options.requests?.replyTopic ?? 'busbar.replies',
+  }
+}
+
+/** Refuses what is not a positive number. */
+export function positive(option: string, value: number): number {
+  if (typeof value === 'number' && value > 0) return value
+  throw new BusbarError('CONFIG_INVALID', `option "${option}" must be a positive number, got ${String(value)}`)
+}
+
+/** Options of every kind of subscription. */
+export interface SubscribeOptions extends Partial<GroupSettings> {
+  /**
+   * The consumer group. Instances of a group share its work; each group gets every event. `false`: a broadcast, this
+   * instance gets everything published from now on and keeps no position. Default: the bus's name.
+   */
+  readonly group?: string | false
+  /** Names the subscription within its group; stable across restarts. Required for a second handler of an event in a group. */
+  readonly name?: string
+  /** Middleware of this subscription, inside of the bus's own. */
+  readonly use?: readonly MiddlewareLike[]
+}
+
+export interface SubscribeBatchOptions extends SubscribeOptions {
+  /** Records of one call at most. Default: 100. */
+  readonly maxSize?: number
+  /** How long a batch that is not full waits for more, in milliseconds. Default: 50. */
+  readonly maxWaitMs?: number
+}

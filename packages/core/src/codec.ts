@@ -1,0 +1,96 @@
+import { BusbarError, reasonOf } from './error.js'
+import { describeIssues, type StandardResult, type StandardSchema } from './standard-schema.js'
+
+/**
+ * Turns payloads into bytes and back. `In` is what a publisher gives, `Out` what a handler gets; they differ where a
+ * schema has defaults or conversions. Either direction may be asynchronous.
+ */
+export interface Codec<In, Out = In> {
+  /** The `content-type` header of its records. */
+  readonly contentType: string
+  /** The `ce_dataschema` header of its records, where there is one. */
+  readonly dataSchema?: string
+  /** Throws, or rejects with, a `BusbarError` `PAYLOAD_INVALID` or `ENCODE_FAILED`. */
+  encode(payload: In): Uint8Array | Promise<Uint8Array>
+  /** Throws, or rejects with, a `BusbarError` `DECODE_FAILED` or `PAYLOAD_INVALID`. */
+  decode(bytes: Uint8Array): Out | Promise<Out>
+}
+
+/** What a contract takes as its schema: any Standard Schema (then the wire format is JSON), or a codec. */
+export type Schema<In, Out> = StandardSchema<In, Out> | Codec<In, Out>
+
+/** Some schema, whatever its payload. */
+export type AnySchema = StandardSchema | Codec<never, unknown>
+
+/** The payload that a publisher gives for a schema. */
+export type SchemaInput<S> = S extends StandardSchema<infer In, unknown>
+  ? In
+  : S extends Codec<infer In, unknown>
+    ? In
+    : never
+
+/** The payload that a handler gets for a schema. */
+export type SchemaOutput<S> = S extends StandardSchema<infer _In, infer Out>
+  ? Out
+  : S extends Codec<infer _In, infer Out>
+    ? Out
+    : never
+
+/** The codec of a schema; plain JSON without validation where there is none. */
+export function codecOf<In, Out>(schema: Schema<In, Out> | undefined): Codec<In, Out> {
+  if (schema === undefined) return unvalidatedJson as Codec<unknown, unknown> as Codec<In, Out>
+  return '~standard' in schema ? validatedJson(schema) : schema
+}
+
+const noBytes = new Uint8Array(0)
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** JSON without a schema: the payload is whatever the type argument of the contract says. */
+const unvalidatedJson: Codec<unknown> = { contentType: 'application/json', encode: encodeJson, decode: decodeJson }
+
+/**
+ * JSON validated on both sides. What is written is the payload as it was given, not the schema's output: the reader's
+ * validation applies defaults and conversions, so that they are applied exactly once.
+ */
+function validatedJson<In, Out>(schema: StandardSchema<In, Out>): Codec<In, Out> {
+  const validate = (value: unknown) => schema['~standard'].validate(value)
+  return {
+    contentType: 'application/json',
+    encode: payload => after(validate(payload), result => (outputOf(result), encodeJson(payload))),
+    decode: bytes => after(validate(decodeJson(bytes)), outputOf),
+  }
+}
+
+function outputOf<Out>(result: StandardResult<Out>): Out {
+  if (result.issues === undefined) return result.value
+  throw new BusbarError('PAYLOAD_INVALID', describeIssues(result.issues))
+}
+
+/** Goes on at once with a value and later with a promise, so that the synchronous path stays synchronous. */
+export function after<T, R>(value: T | Promise<T>, go: (value: T) => R): R | Promise<R> {
+  return value instanceof Promise ? value.then(go) : go(value)
+}
+
+function encodeJson(payload: unknown): Uint8Array {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(payload)
+  } catch (thrown) {
+    throw new BusbarError('ENCODE_FAILED', `JSON cannot hold this payload: ${reasonOf(thrown)}`, { cause: thrown })
+  }
+  if (text !== undefined) return Buffer.from(text)
+  // JSON has no undefined: an empty value stands for it, so that an event without payload and a reply of nothing work.
+  if (payload === undefined) return noBytes
+  throw new BusbarError('ENCODE_FAILED', `JSON cannot hold a payload of type ${typeof payload}`)
+}
+
+function decodeJson(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) return undefined
+  try {
+    return JSON.parse(utf8.decode(bytes))
+  } catch (thrown) {
+    // V8 quotes the text around a fault, which is payload: the message says only what kind of fault it is.
+    const reason = thrown instanceof SyntaxError ? 'not valid JSON' : 'not valid UTF-8'
+    throw new BusbarError('DECODE_FAILED', `the value (${bytes.length} bytes) is ${reason}`)
+  }
+}

@@ -1,0 +1,87 @@
+import { BusbarError } from './error.js'
+
+/** Runs what is inside. Must be awaited (or returned), and called at most once; not calling it ends the chain here. */
+export type Next = () => Promise<void>
+
+/** One layer of an onion, as in Koa: work before, `await next()`, work after. */
+export type Layer<Context> = (context: Context, next: Next) => void | Promise<void>
+
+export interface NamedLayer<Context> {
+  readonly name: string
+  readonly run: Layer<Context>
+}
+
+/**
+ * Makes one function of layers around a core. A layer that calls `next()` twice, or returns without having awaited it,
+ * fails with `MIDDLEWARE_MISUSED`: a lost `next()` would acknowledge a record whose handler is still running.
+ */
+export function compose<Context>(
+  layers: readonly NamedLayer<Context>[],
+  core: (context: Context) => void | Promise<void>,
+): (context: Context) => Promise<void> {
+  return layers.reduceRight<(context: Context) => Promise<void>>(
+    (inner, layer) => context => runLayer(layer, context, inner),
+    async context => core(context),
+  )
+}
+
+async function runLayer<Context>(
+  layer: NamedLayer<Context>,
+  context: Context,
+  inner: (context: Context) => Promise<void>,
+): Promise<void> {
+  let call: NextCall | undefined
+  await layer.run(context, () => {
+    if (call) {
+      throw new BusbarError('MIDDLEWARE_MISUSED', `middleware "${layer.name}" called next() twice: call it at most once per run`)
+    }
+    call = new NextCall(inner(context))
+    return call
+  })
+  if (call === undefined || (call.settled && call.observed)) return
+  // What is inside must not go on after its record is settled: wait for it, then say what is wrong.
+  await call.end
+  throw new BusbarError(
+    'MIDDLEWARE_MISUSED',
+    `middleware "${layer.name}" did not await next(): write "await next()" or "return next()", else a record could be acknowledged before its handler is done`,
+  )
+}
+
+/**
+ * The promise that `next()` returns. Not a native promise, because `await` on one cannot be observed; awaiting this one
+ * calls `then`.
+ */
+class NextCall implements Promise<void> {
+  readonly [Symbol.toStringTag] = 'Promise'
+  readonly #inner: Promise<void>
+  /** Resolves when the inside has settled, either way. */
+  readonly end: Promise<void>
+  settled = false
+  observed = false
+
+  constructor(inner: Promise<void>) {
+    this.#inner = inner
+    const settle = () => {
+      this.settled = true
+    }
+    this.end = inner.then(settle, settle)
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: being awaited is what this class is for
+  then<A = void, B = never>(
+    onFulfilled?: ((value: void) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.observed = true
+    return this.#inner.then(onFulfilled, onRejected)
+  }
+
+  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<void | B> {
+    return this.then(null, onRejected)
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<void> {
+    this.observed = true
+    return this.#inner.finally(onFinally)
+  }
+}

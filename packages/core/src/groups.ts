@@ -1,0 +1,96 @@
+import { openBroadcast } from './broadcast.js'
+import { type BusSettings, positive, type SubscribeOptions } from './bus-options.js'
+import { BusbarError } from './error.js'
+import { GroupConsumer, type GroupSettings } from './group-consumer.js'
+import type { BoundSubscription } from './subscription.js'
+import type { TopicRegistry } from './topic-registry.js'
+
+/** The groups that this bus takes part in, by name; `false` is its broadcast subscriptions. */
+export class Groups {
+  readonly #settings: BusSettings
+  readonly #topics: TopicRegistry
+  readonly #groups = new Map<string | false, GroupConsumer>()
+
+  constructor(settings: BusSettings, topics: TopicRegistry) {
+    this.#settings = settings
+    this.#topics = topics
+  }
+
+  get all(): readonly GroupConsumer[] {
+    return [...this.#groups.values()]
+  }
+
+  /**
+   * Adds a subscription to its group.
+   * @throws BusbarError `CONFIG_INVALID` when it contradicts one that is there.
+   */
+  add(subscription: BoundSubscription, options: SubscribeOptions): GroupConsumer {
+    const { group } = subscription
+    const settings = this.#settingsOf(options, this.#groups.get(group)?.settings, subscription)
+    const consumer = this.#groups.get(group) ?? this.#create(group, settings)
+    refuseClash(subscription, consumer.consumer.subscriptions)
+    consumer.add(subscription)
+    this.#groups.set(group, consumer)
+    return consumer
+  }
+
+  async remove(subscription: BoundSubscription, deadline: AbortSignal): Promise<void> {
+    const consumer = this.#groups.get(subscription.group)
+    // The next subscription of a group that becomes empty starts it anew.
+    if (consumer?.consumer.subscriptions.every(each => each === subscription)) this.#groups.delete(subscription.group)
+    await consumer?.remove(subscription, deadline)
+  }
+
+  #settingsOf(options: SubscribeOptions, existing: GroupSettings | undefined, { name }: BoundSubscription): GroupSettings {
+    if (options.from !== undefined && options.from !== 'earliest' && options.from !== 'latest') {
+      throw new BusbarError('CONFIG_INVALID', `subscription ${name}: option "from" must be "earliest" or "latest", got ${String(options.from)}`)
+    }
+    const settings: GroupSettings = {
+      from: options.from ?? existing?.from ?? 'earliest',
+      concurrency: positive('concurrency', options.concurrency ?? existing?.concurrency ?? this.#settings.concurrency),
+      maxInFlight: positive('maxInFlight', options.maxInFlight ?? existing?.maxInFlight ?? this.#settings.maxInFlight),
+    }
+    for (const setting of ['from', 'concurrency', 'maxInFlight'] as const) {
+      if (existing && existing[setting] !== settings[setting]) {
+        throw new BusbarError(
+          'CONFIG_INVALID',
+          `subscription ${name}: "${setting}" is a setting of the whole group and was ${existing[setting]} before, now ${settings[setting]}: make them equal, or use another group`,
+        )
+      }
+    }
+    return settings
+  }
+
+  #create(group: string | false, settings: GroupSettings): GroupConsumer {
+    const { transport, runtime, logger, redelivery } = this.#settings
+    const { maxInFlight, from } = settings
+    return new GroupConsumer({
+      settings,
+      runtime,
+      logger,
+      redelivery,
+      ensureTopic: topic => this.#topics.ensure(topic),
+      open: (topics, deliver) =>
+        group === false
+          ? openBroadcast({ transport, runtime, logger, maxInFlight, deliver }, topics)
+          : transport.subscribe({ group, topics, from, maxInFlight }, deliver),
+    })
+  }
+}
+
+function refuseClash(added: BoundSubscription, existing: readonly BoundSubscription[]): void {
+  const where = added.group === false ? 'broadcast' : `group ${added.group}`
+  if (existing.some(each => each.name === added.name)) {
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `${where} has a subscription named ${added.name} already: give the second handler of ${added.contract.name} a name of its own (option "name")`,
+    )
+  }
+  const ofTopic = existing.filter(each => each.contract.topic.name === added.contract.topic.name)
+  if (ofTopic.length > 0 && (added.batch ?? ofTopic.some(each => each.batch))) {
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `${where}: a batch subscription takes its whole topic ${added.contract.topic.name}, so that keys stay in order: give it a group of its own (option "group")`,
+    )
+  }
+}

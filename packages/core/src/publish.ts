@@ -1,0 +1,200 @@
+import { after, type Codec } from './codec.js'
+import { compose } from './compose.js'
+import type { PublishContext } from './context.js'
+import { ContextValues } from './context-values.js'
+import { envelopeHeaders } from './envelope.js'
+import { BusbarError, type RecordFailure } from './error.js'
+import type { AnyEvent } from './event.js'
+import { checkUserHeaders, type UserHeaders } from './headers.js'
+import { layersOf, type Middleware } from './middleware.js'
+import type { Runtime } from './runtime.js'
+import type { ContractTopic } from './topic.js'
+import type { TopicRegistry } from './topic-registry.js'
+import type { OutboundRecord, RecordPosition, Transport } from './transport.js'
+
+export interface PublishOptions {
+  /** The id of the event (`ce_id`): the same id again is the same event. Default: a new UUIDv7. */
+  readonly id?: string
+  /** Overrides the partition key of the contract. `null`: no key. */
+  readonly key?: string | Uint8Array | null
+  /** Headers besides those of the envelope. */
+  readonly headers?: UserHeaders
+}
+
+/** Where an event was stored, and under which id. */
+export interface PublishReceipt extends RecordPosition {
+  readonly id: string
+}
+
+export interface PublisherOptions {
+  /** The bus's name: the `ce_source` of its events. */
+  readonly source: string
+  readonly transport: Transport
+  readonly topics: TopicRegistry
+  readonly runtime: Runtime
+  readonly middleware: () => readonly Middleware[]
+  /** Undefined when publishing may go on, else a promise of it; throws or rejects when it never may. */
+  readonly gate: () => Promise<void> | undefined
+}
+
+/** What can be published: an event, a request, or the reply to one. */
+export interface Publishable {
+  readonly kind: 'event' | 'request' | 'reply'
+  readonly name: string
+  readonly topic: ContractTopic
+  readonly codec: Codec<never, unknown>
+  readonly key: ((payload: never) => string | Uint8Array) | undefined
+}
+
+/** What requests and replies write besides their payload. */
+export interface Route {
+  readonly partition?: number
+  readonly headers?: Readonly<Record<string, string | Uint8Array>>
+}
+
+/** The innermost point of the publish onion. */
+type Sendable = PublishContext & { readonly send: () => Promise<void> }
+
+interface Encoded {
+  readonly context: PublishContext
+  readonly record: OutboundRecord
+}
+
+/** The publish path: encode, wrap into the envelope, run the onion, send. */
+export class Publisher {
+  readonly #options: PublisherOptions
+  #onion: ((context: Sendable) => Promise<void>) | undefined
+  #layered = false
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+  }
+
+  /** Publishes one payload; resolves when it is stored. */
+  async publish(contract: Publishable, payload: unknown, options: PublishOptions = {}, route: Route = {}): Promise<PublishReceipt> {
+    const encoding = this.#encode(contract, payload, options, route)
+    const encoded = encoding instanceof Promise ? await encoding : encoding
+    const opening = this.#open(contract)
+    if (opening) await opening
+    return this.#send(encoded)
+  }
+
+  /** Publishes many payloads; nothing is sent unless all of them can be encoded. */
+  async publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
+    const encoded = await Promise.all(payloads.map(async (payload, index) => {
+      try {
+        return await this.#encode(event, payload, options, {})
+      } catch (thrown) {
+        const error = BusbarError.from(thrown, 'ENCODE_FAILED', `encoding ${event.name}`)
+        throw new BusbarError(error.code, `record ${index} of a batch of ${payloads.length}, nothing was sent: ${error.message}`, { cause: error })
+      }
+    }))
+    if (encoded.length === 0) return []
+    const opening = this.#open(event)
+    if (opening) await opening
+    this.#chain()
+    if (this.#layered) return settleAll(encoded.map(each => this.#send(each)))
+    const positions = await this.#options.transport.send(encoded.map(each => each.record))
+    return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
+  }
+
+  /** Waits, if need be, for the connection and for the topic. Awaited only when there is something to wait for. */
+  #open(contract: Publishable): Promise<void> | undefined {
+    const { gate, topics } = this.#options
+    // Whoever waits for a reply has made sure of its topic.
+    const ensure = () => (contract.kind === 'reply' ? undefined : topics.ensure(contract.topic))
+    const opening = gate()
+    return opening ? opening.then(ensure) : ensure()
+  }
+
+  async #send({ context, record }: Encoded): Promise<PublishReceipt> {
+    let position: RecordPosition | undefined
+    const send = async () => {
+      const positions = await this.#options.transport.send([record])
+      position = positions[0]
+    }
+    const chain = this.#chain()
+    if (this.#layered) await chain(Object.assign(context, { send }))
+    else await send()
+    if (position === undefined) {
+      throw new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
+    }
+    return { id: context.id, ...position }
+  }
+
+  #chain(): (context: Sendable) => Promise<void> {
+    if (!this.#onion) {
+      const layers = layersOf('publish', this.#options.middleware())
+      this.#layered = layers.length > 0
+      this.#onion = compose<Sendable>(layers, context => context.send())
+    }
+    return this.#onion
+  }
+
+  #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
+    const { runtime, source } = this.#options
+    const type = contract.name
+    if (options.headers) checkUserHeaders(options.headers, `publishing ${type}`)
+    const id = options.id ?? runtime.uuid()
+    const timestampMs = runtime.now()
+    const headers = envelopeHeaders({ id, type, source }, timestampMs, contract.codec)
+    if (options.headers) Object.assign(headers, options.headers)
+    if (route.headers) Object.assign(headers, route.headers)
+    const context: PublishContext = {
+      kind: contract.kind,
+      id,
+      event: type,
+      topic: contract.topic.name,
+      payload,
+      headers,
+      values: new ContextValues(),
+    }
+    return after(encodeValue(contract, payload), value => ({
+      context,
+      record: {
+        topic: context.topic,
+        ...(route.partition === undefined ? undefined : { partition: route.partition }),
+        key: keyOf(contract, payload, options),
+        value,
+        headers,
+        timestampMs,
+      },
+    }))
+  }
+}
+
+function encodeValue(contract: Publishable, payload: unknown): Uint8Array | Promise<Uint8Array> {
+  const fail = (thrown: unknown): never => {
+    const error = BusbarError.from(thrown, 'ENCODE_FAILED', 'the codec failed')
+    throw new BusbarError(error.code, `publishing ${contract.name}: ${error.message}`, { cause: error, retryable: error.retryable })
+  }
+  try {
+    const encoding = contract.codec.encode(payload as never)
+    return encoding instanceof Promise ? encoding.catch(fail) : encoding
+  } catch (thrown) {
+    return fail(thrown)
+  }
+}
+
+function keyOf(contract: Publishable, payload: unknown, options: PublishOptions): Uint8Array | null {
+  const key = options.key === undefined ? contract.key?.(payload as never) : options.key
+  if (key === undefined || key === null) return null
+  if (typeof key === 'string') return Buffer.from(key)
+  if (key instanceof Uint8Array) return key
+  throw new BusbarError('CONFIG_INVALID', `publishing ${contract.name}: its key must be text or bytes, got ${typeof key}`)
+}
+
+/** All receipts, or `PUBLISH_PARTIAL` with what failed. */
+async function settleAll(sends: readonly Promise<PublishReceipt>[]): Promise<readonly PublishReceipt[]> {
+  const receipts: PublishReceipt[] = []
+  const failures: RecordFailure[] = []
+  for (const [index, result] of (await Promise.allSettled(sends)).entries()) {
+    if (result.status === 'fulfilled') receipts.push(result.value)
+    else failures.push({ index, error: BusbarError.from(result.reason, 'PUBLISH_FAILED', `publishing record ${index}`) })
+  }
+  if (failures.length === 0) return receipts
+  throw new BusbarError('PUBLISH_PARTIAL', `${failures.length} of ${sends.length} records were not published, the first because: ${failures[0]?.error.message}`, {
+    failures,
+    cause: failures[0]?.error,
+  })
+}

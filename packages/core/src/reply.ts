@@ -1,0 +1,102 @@
+import type { Codec } from './codec.js'
+import { codecOf } from './codec.js'
+import type { DeliveryContext } from './context.js'
+import { DeclaredError, type DeclaredErrorClass } from './declared-error.js'
+import { BusbarError, reasonOf } from './error.js'
+import type { Publishable, Publisher } from './publish.js'
+import { type ReplyAddress, replyAddressOf, replyHeader } from './reply-headers.js'
+import type { AnyRequest } from './request.js'
+import type { Runtime } from './runtime.js'
+
+export interface ResponderOptions {
+  readonly request: AnyRequest
+  readonly handler: (payload: unknown, context: DeliveryContext) => unknown
+  readonly publisher: Publisher
+  readonly runtime: Runtime
+}
+
+/** The innermost function of a reply subscription: runs the handler and answers with its result. */
+export function responder(options: ResponderOptions): (context: DeliveryContext) => Promise<void> {
+  return async context => {
+    if (isExpired(context, options.runtime)) {
+      context.logger.debug('skipped a request whose deadline has passed')
+      return
+    }
+    const payload = await options.handler(context.payload, context)
+    const address = replyAddressOf(context.headers)
+    if (address) await send(options, context, address, { codec: options.request.replyCodec, payload, headers: {} })
+  }
+}
+
+/**
+ * What becomes of a request that fails, in its handler, in a middleware or because it can't be decoded: it is answered
+ * with the error and not retried, since its requester decides what to do next.
+ */
+export function failureResponder(options: ResponderOptions): (context: DeliveryContext, thrown: unknown) => Promise<void> {
+  return async (context, thrown) => {
+    // A declared error is an answer like any other.
+    const level = declaredOf(options.request, thrown) ? 'debug' : 'warn'
+    context.logger[level]({ err: thrown }, 'request answered with an error')
+    const address = replyAddressOf(context.headers)
+    if (address) await send(options, context, address, errorAnswer(options.request, thrown))
+  }
+}
+
+interface Answer {
+  readonly codec: Codec<never, unknown>
+  readonly payload: unknown
+  readonly headers: Readonly<Record<string, string>>
+}
+
+async function send(options: ResponderOptions, context: DeliveryContext, address: ReplyAddress, answer: Answer): Promise<void> {
+  try {
+    await publishAnswer(options, address, answer)
+  } catch (thrown) {
+    const error = BusbarError.from(thrown, 'PUBLISH_FAILED', `replying to ${options.request.name}`)
+    context.logger.error({ err: error, code: error.code }, 'reply could not be sent')
+    // The reply itself is at fault (too large, does not match its schema): say so instead. Else the requester times out.
+    if (!error.retryable && !('errorCode' in answer.headers)) {
+      await publishAnswer(options, address, errorAnswer(options.request, error)).catch(() => {})
+    }
+  }
+}
+
+async function publishAnswer({ request, publisher }: ResponderOptions, address: ReplyAddress, answer: Answer): Promise<void> {
+  const reply: Publishable = {
+    kind: 'reply',
+    name: `${request.name}.reply`,
+    topic: { name: address.topic },
+    codec: answer.codec,
+    key: undefined,
+  }
+  await publisher.publish(reply, answer.payload, {}, {
+    ...(address.partition === undefined ? undefined : { partition: address.partition }),
+    headers: { ...answer.headers, [replyHeader.correlationId]: address.correlationId, [replyHeader.nestDisposed]: '1' },
+  })
+}
+
+function errorAnswer(request: AnyRequest, thrown: unknown): Answer {
+  const message = wellFormed(reasonOf(thrown))
+  const declared = declaredOf(request, thrown)
+  const headers = {
+    [replyHeader.errorCode]: declared ? 'DECLARED' : thrown instanceof BusbarError ? thrown.code : 'HANDLER_FAILED',
+    [replyHeader.errorMessage]: message,
+    [replyHeader.nestError]: JSON.stringify({ message, status: 'error' }),
+  }
+  if (!declared) return { codec: codecOf(undefined), payload: undefined, headers }
+  return { codec: declared.codec, payload: (thrown as DeclaredError).data, headers: { ...headers, [replyHeader.errorName]: declared.errorName } }
+}
+
+function declaredOf(request: AnyRequest, thrown: unknown): DeclaredErrorClass | undefined {
+  return thrown instanceof DeclaredError ? request.errors.get(thrown.name) : undefined
+}
+
+/** At most 1,000 characters that UTF-8 can hold. */
+function wellFormed(message: string): string {
+  return message.slice(0, 1_000).toWellFormed()
+}
+
+function isExpired(context: DeliveryContext, runtime: Runtime): boolean {
+  const deadline = Number(context.headers.get(replyHeader.deadline) ?? Number.NaN)
+  return deadline < runtime.now()
+}

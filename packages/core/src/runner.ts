@@ -1,0 +1,26 @@
+import type { DeliveryBatch } from './transport.js'
+
+/** What runs the deliveries of a group: the lane runner, or the batch runner of a topic. */
+export interface Runner {
+  /** Deliveries whose handlers run now. */
+  readonly running: number
+  /** Takes a batch; resolves when more of its partition is welcome. */
+  deliver(batch: DeliveryBatch): Promise<void>
+  /**
+   * Starts nothing more, hands back what is queued, and resolves when what runs is done. When `deadline` aborts first,
+   * the contexts of what still runs abort and it is handed back as well.
+   */
+  drain(deadline: AbortSignal): Promise<void>
+}
+
+/** Resolves when `work` does or when the signal aborts, whichever is first. */
+export async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  let stop = () => {}
+  const aborted = new Promise<void>(resolve => {
+    stop = resolve
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  await Promise.race([work, aborted])
+  signal.removeEventListener('abort', stop)
+}

@@ -1,0 +1,60 @@
+import { BusbarError } from './error.js'
+import type { Runtime } from './runtime.js'
+import type { ContractTopic } from './topic.js'
+import type { Transport } from './transport.js'
+
+/** Makes sure, once for each topic of this bus, that it is there as its contracts say. */
+export class TopicRegistry {
+  readonly #transport: Transport
+  readonly #create: boolean
+  readonly #runtime: Runtime
+  readonly #declared = new Map<string, ContractTopic>()
+  readonly #pending = new Map<string, Promise<void>>()
+  readonly #ensured = new Set<string>()
+
+  constructor(transport: Transport, create: boolean, runtime: Runtime) {
+    this.#transport = transport
+    this.#create = create
+    this.#runtime = runtime
+  }
+
+  /**
+   * Notes the settings of a topic; contracts that share it must not contradict each other.
+   * @throws BusbarError `CONFIG_INVALID`
+   */
+  declare(topic: ContractTopic): void {
+    const known = this.#declared.get(topic.name)
+    if (known === topic) return
+    for (const setting of ['partitions', 'replication'] as const) {
+      const [one, other] = [known?.[setting], topic[setting]]
+      if (one !== undefined && other !== undefined && one !== other) {
+        throw new BusbarError('CONFIG_INVALID', `topic ${topic.name} is declared with ${setting} ${one} and with ${other}: make them equal`)
+      }
+    }
+    this.#declared.set(topic.name, { ...known, ...topic, config: { ...known?.config, ...topic.config } })
+  }
+
+  /** Undefined when the topic is known to be there, else a promise of it. A failure is not remembered. */
+  ensure(topic: ContractTopic): Promise<void> | undefined {
+    if (this.#ensured.has(topic.name)) return undefined
+    const pending = this.#pending.get(topic.name)
+    if (pending) return pending
+    this.declare(topic)
+    const spec = { ...(this.#declared.get(topic.name) as ContractTopic), create: this.#create }
+    const ensuring = this.#transport.ensureTopics([spec]).then(
+      // Later, so that whoever waits goes first: a publish that needs not wait must not overtake one that did.
+      () => this.#runtime.defer(() => this.#settle(topic.name, true)),
+      thrown => {
+        this.#settle(topic.name, false)
+        throw thrown
+      },
+    )
+    this.#pending.set(topic.name, ensuring)
+    return ensuring
+  }
+
+  #settle(name: string, ensured: boolean): void {
+    this.#pending.delete(name)
+    if (ensured) this.#ensured.add(name)
+  }
+}
