@@ -44,7 +44,11 @@ async function rate(count: number, publishOne: (index: number) => Promise<unknow
   return count / ((performance.now() - begin) / 1_000)
 }
 
-function ours(transport: Transport, topic: string, withHeaders: boolean): (index: number) => Promise<unknown> {
+function ours(
+  transport: Transport,
+  topic: string,
+  withHeaders: boolean,
+): (index: number) => Promise<unknown> {
   return index => {
     const record: OutboundRecord = {
       topic,
@@ -57,7 +61,11 @@ function ours(transport: Transport, topic: string, withHeaders: boolean): (index
   }
 }
 
-function theirs(producer: Producer, topic: string, withHeaders: boolean): (index: number) => Promise<unknown> {
+function theirs(
+  producer: Producer,
+  topic: string,
+  withHeaders: boolean,
+): (index: number) => Promise<unknown> {
   return index =>
     producer.send({
       topic,
@@ -74,11 +82,17 @@ async function stored(kafka: Kafka, topic: string): Promise<number> {
   return offsets.reduce((sum, { high }) => sum + Number(high), 0)
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 const perSecond = (value: number): string => `${(value / 1_000).toFixed(1)} k/s`.padStart(11)
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 
-async function compare(kafka: Kafka, transport: Transport, producer: Producer, withHeaders: boolean): Promise<void> {
+async function compare(
+  kafka: Kafka,
+  transport: Transport,
+  producer: Producer,
+  withHeaders: boolean,
+): Promise<void> {
   const topic = withHeaders ? 'bench-envelope' : 'bench-plain'
   const admin = kafka.admin()
   await admin.connect()
@@ -102,19 +116,32 @@ async function compare(kafka: Kafka, transport: Transport, producer: Producer, w
     const { heapUsed, rss } = process.memoryUsage()
     const ratio = (ourRate / theirRate).toFixed(1)
     const memory = `heap ${mib(heapUsed)}, rss ${mib(rss)}`
-    console.log(`  round ${round}: busbar ${perSecond(ourRate)}   kafkajs ${perSecond(theirRate)}   × ${ratio}   ${memory}`)
+    console.log(
+      `  round ${round}: busbar ${perSecond(ourRate)}   kafkajs ${perSecond(theirRate)}   × ${ratio}   ${memory}`,
+    )
   }
   const ratio = (median(ourRates) / median(theirRates)).toFixed(1)
-  console.log(`  median:  busbar ${perSecond(median(ourRates))}   kafkajs ${perSecond(median(theirRates))}   × ${ratio}`)
+  console.log(
+    `  median:  busbar ${perSecond(median(ourRates))}   kafkajs ${perSecond(median(theirRates))}   × ${ratio}`,
+  )
   const found = await stored(kafka, topic)
   if (found !== expected) throw new Error(`${expected} records were acknowledged, ${found} are there`)
   console.log(`  ${found} of ${expected} acknowledged records are in the log`)
 }
 
 await using broker = await startKafka({ fast: true })
-const kafka = new kafkajs.Kafka({ brokers: broker.brokers, clientId: 'bench', logLevel: kafkajs.logLevel.NOTHING })
+const kafka = new kafkajs.Kafka({
+  brokers: broker.brokers,
+  clientId: 'bench',
+  logLevel: kafkajs.logLevel.NOTHING,
+})
 const transport = kafkaTransport({ brokers: broker.brokers })
-await transport.connect({ clientId: 'bench', logger: silentLogger, runtime: systemRuntime, onEvent: () => {} })
+await transport.connect({
+  clientId: 'bench',
+  logger: silentLogger,
+  runtime: systemRuntime,
+  onEvent: () => {},
+})
 const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
 await producer.connect()
 await compare(kafka, transport, producer, false)

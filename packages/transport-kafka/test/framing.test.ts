@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { framingSocketFactory, FrameBuffer } from '../dist/framing-socket-factory.js'
+import { FrameBuffer, framingSocketFactory } from '../dist/framing-socket-factory.js'
 
 function frame(text: string): Buffer {
   const bytes = Buffer.alloc(4 + text.length)
@@ -47,7 +47,8 @@ test('a socket that was left says nothing more', async () => {
       events.push('connect')
     },
   })
-  for (const event of ['data', 'end', 'error', 'timeout'] as const) socket.on(event, () => void events.push(event))
+  for (const event of ['data', 'end', 'error', 'timeout'] as const)
+    socket.on(event, () => void events.push(event))
   await once(socket, 'connect')
   socket.end()
   remote?.write(frame('late'))

@@ -29,7 +29,12 @@ export function kafkaAt(brokers: readonly string[], more: Partial<kafkajs.KafkaC
 }
 
 export function producerAt(kafka: Kafka, more: Partial<ProducerOptions> = {}): Promise<RecordSender> {
-  return createProducer({ cluster: captureCluster(kafka), runtime: systemRuntime, logger: silentLogger, ...more })
+  return createProducer({
+    cluster: captureCluster(kafka),
+    runtime: systemRuntime,
+    logger: silentLogger,
+    ...more,
+  })
 }
 
 /** A new topic; returns its name. */
@@ -72,9 +77,17 @@ export async function readTopic(kafka: Kafka, topic: string): Promise<StoredReco
           isolationLevel: 1,
           topics: [{ topic, partitions: [{ partition, fetchOffset: next, maxBytes: 10_000_000 }] }],
         })
-        for (const { offset, timestamp, key, value, headers } of responses[0]?.partitions[0]?.messages ?? []) {
+        for (const { offset, timestamp, key, value, headers } of responses[0]?.partitions[0]?.messages ??
+          []) {
           if (Number(offset) < next) continue
-          found.push({ partition, offset: Number(offset), timestampMs: Number(timestamp), key, value, headers: headers ?? {} })
+          found.push({
+            partition,
+            offset: Number(offset),
+            timestampMs: Number(timestamp),
+            key,
+            value,
+            headers: headers ?? {},
+          })
           next = Number(offset) + 1
         }
       }

@@ -31,7 +31,10 @@ test('at the limit publishers wait, in order, and go on', async () => {
   const producer = await producerAt(kafka, { maxBufferedRecords: 10 })
   const sent = Array.from({ length: 20 }, (_, i) => producer.send([record(topic, `${i}`)]))
   const positions = await Promise.all(sent)
-  assert.equal(positions.map(([position]) => position?.offset), Array.from({ length: 20 }, (_, i) => i))
+  assert.equal(
+    positions.map(([position]) => position?.offset),
+    Array.from({ length: 20 }, (_, i) => i),
+  )
   await producer.close()
 })
 
@@ -40,11 +43,20 @@ test('publishers that find no room in time are told so, and nothing of theirs is
   const producer = await producerAt(proxied, { maxBufferedRecords: 3, publishTimeoutMs: 400 })
   await producer.send([record(topic, 'first')])
   proxy.pause()
-  const results = await Promise.allSettled(Array.from({ length: 10 }, (_, i) => producer.send([record(topic, `${i}`)])))
+  const results = await Promise.allSettled(
+    Array.from({ length: 10 }, (_, i) => producer.send([record(topic, `${i}`)])),
+  )
   proxy.resume()
   const codes = results.map(result => (result.status === 'rejected' ? codeOf(result.reason) : 'stored'))
-  assert.equal(codes.slice(0, 3), ['PUBLISH_OUTCOME_UNKNOWN', 'PUBLISH_OUTCOME_UNKNOWN', 'PUBLISH_OUTCOME_UNKNOWN'])
-  assert.equal(codes.slice(3), Array.from({ length: 7 }, () => 'PUBLISH_QUEUE_FULL'))
+  assert.equal(codes.slice(0, 3), [
+    'PUBLISH_OUTCOME_UNKNOWN',
+    'PUBLISH_OUTCOME_UNKNOWN',
+    'PUBLISH_OUTCOME_UNKNOWN',
+  ])
+  assert.equal(
+    codes.slice(3),
+    Array.from({ length: 7 }, () => 'PUBLISH_QUEUE_FULL'),
+  )
   await producer.send([record(topic, 'last')])
   const values = (await readTopic(kafka, topic)).map(({ value }) => String(value))
   assert.is(values.at(-1), 'last')
@@ -55,9 +67,16 @@ test('publishers that find no room in time are told so, and nothing of theirs is
 test('a limit of bytes', async () => {
   const topic = await newTopic(kafka, 1)
   const producer = await producerAt(kafka, { maxBufferedBytes: 1_000 })
-  const all = [record(topic, 'x'.repeat(900)), record(topic, 'y'.repeat(900)), record(topic, 'z'.repeat(5_000))]
+  const all = [
+    record(topic, 'x'.repeat(900)),
+    record(topic, 'y'.repeat(900)),
+    record(topic, 'z'.repeat(5_000)),
+  ]
   const positions = await Promise.all(all.map(one => producer.send([one])))
-  assert.equal(positions.map(([position]) => position?.offset), [0, 1, 2])
+  assert.equal(
+    positions.map(([position]) => position?.offset),
+    [0, 1, 2],
+  )
   await producer.close()
 })
 
@@ -110,7 +129,11 @@ test('linger waits for more, flush and close settle everything', async () => {
 })
 
 test('options out of range', async () => {
-  for (const options of [{ publishTimeoutMs: 0 }, { maxBufferedRecords: Number.NaN }, { compression: 'brotli' as never }]) {
+  for (const options of [
+    { publishTimeoutMs: 0 },
+    { maxBufferedRecords: Number.NaN },
+    { compression: 'brotli' as never },
+  ]) {
     const code = await producerAt(kafka, options).then(() => 'none', codeOf)
     assert.is(code, 'CONFIG_INVALID')
   }

@@ -14,7 +14,9 @@ test.before(async () => {
     process.stderr.write(`SKIPPED: ${error.message}\n`)
     return undefined
   })
-  kafka = kafkaAt(cluster?.brokers ?? [], { retry: { retries: 20, initialRetryTime: 100, maxRetryTime: 1_000 } })
+  kafka = kafkaAt(cluster?.brokers ?? [], {
+    retry: { retries: 20, initialRetryTime: 100, maxRetryTime: 1_000 },
+  })
 })
 
 test.after(async () => {
@@ -56,7 +58,10 @@ test('brokers that are killed lose, double and reorder nothing', async () => {
   }
   over = true
   const total = (await Promise.all(publishers)).reduce((sum, count) => sum + count, 0)
-  assert.equal(failures.map(error => (error instanceof BusbarError ? error.code : String(error))), [])
+  assert.equal(
+    failures.map(error => (error instanceof BusbarError ? error.code : String(error))),
+    [],
+  )
   assert.is(positions.size, total)
   const found = await readTopic(kafka, topic)
   assert.is(found.length, total)
@@ -73,7 +78,11 @@ test('brokers that are killed lose, double and reorder nothing', async () => {
 test('of a batch that is refused for now, only what nobody has given up is stored later', async () => {
   if (!cluster) return
   const topic = await newTopic(kafka, 1, { 'min.insync.replicas': '3' })
-  const producer = await producerAt(kafka, { lingerMs: 400, publishTimeoutMs: 1_000, retryBackoff: { minMs: 10, maxMs: 20 } })
+  const producer = await producerAt(kafka, {
+    lingerMs: 400,
+    publishTimeoutMs: 1_000,
+    retryBackoff: { minMs: 10, maxMs: 20 },
+  })
   await producer.send([record(topic, 'before')])
   await cluster.kill(3)
   await sleep(5_000)
@@ -89,7 +98,10 @@ test('of a batch that is refused for now, only what nobody has given up is store
   await admin.disconnect()
   assert.equal(await late, [{ topic, partition: 0, offset: 1 }])
   await producer.send([record(topic, 'after')])
-  assert.equal((await readTopic(kafka, topic)).map(({ value }) => String(value)), ['before', 'kept', 'after'])
+  assert.equal(
+    (await readTopic(kafka, topic)).map(({ value }) => String(value)),
+    ['before', 'kept', 'after'],
+  )
   await producer.close()
 })
 

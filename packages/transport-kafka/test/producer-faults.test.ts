@@ -35,7 +35,8 @@ async function assertTruth(topic: string, told: Told): Promise<void> {
   assert.is(found.length, seen.size, 'a record is there twice')
   for (const [value, what] of told) {
     if (typeof what !== 'string') assert.equal(seen.get(value), what, `${value} was acknowledged`)
-    else if (what !== 'PUBLISH_OUTCOME_UNKNOWN') assert.not(seen.has(value), `${value} was refused with ${what}`)
+    else if (what !== 'PUBLISH_OUTCOME_UNKNOWN')
+      assert.not(seen.has(value), `${value} was refused with ${what}`)
   }
   // Values end in their number among those of their partition's publisher.
   const last = new Map<string, number>()
@@ -47,7 +48,11 @@ async function assertTruth(topic: string, told: Told): Promise<void> {
   }
 }
 
-async function tell(told: Told, value: string, sent: Promise<readonly { partition: number; offset: number }[]>): Promise<void> {
+async function tell(
+  told: Told,
+  value: string,
+  sent: Promise<readonly { partition: number; offset: number }[]>,
+): Promise<void> {
   await sent.then(
     ([position]) => {
       told.set(value, { partition: position?.partition ?? -1, offset: position?.offset ?? -1 })
@@ -148,6 +153,23 @@ test('a broker that hangs: the outcome is unknown in time, and publishing goes o
   proxy.resume()
   await tell(told, 'after#2', producer.send([record(topic, 'after#2')]))
   assert.is(typeof told.get('after#2'), 'object')
+  await assertTruth(topic, told)
+  await producer.close()
+})
+
+test('a record given up while the connection was still being made is never stored', async () => {
+  const topic = await newTopic(kafka, 1)
+  const producer = await producerAt(proxied, { publishTimeoutMs: 300, requestTimeoutMs: 5_000 })
+  const told: Told = new Map()
+  await tell(told, 'before#0', producer.send([record(topic, 'before#0')]))
+  proxy.cutAll()
+  await new Promise(resolve => setTimeout(resolve, 50))
+  proxy.pause()
+  await tell(told, 'given up#1', producer.send([record(topic, 'given up#1')]))
+  proxy.resume()
+  await tell(told, 'after#2', producer.send([record(topic, 'after#2')]))
+  assert.is(told.get('given up#1'), 'PUBLISH_FAILED')
+  assert.equal(told.get('after#2'), { partition: 0, offset: 1 })
   await assertTruth(topic, told)
   await producer.close()
 })

@@ -42,7 +42,8 @@ async function configure(topic: string, name: string, value: number): Promise<vo
   await admin.disconnect()
 }
 
-const values = async (topic: string): Promise<string[]> => (await readTopic(kafka, topic)).map(({ value }) => String(value))
+const values = async (topic: string): Promise<string[]> =>
+  (await readTopic(kafka, topic)).map(({ value }) => String(value))
 
 test('a refused and a stored partition in one request, then more of both', async () => {
   const small = await newTopic(kafka, 1)
@@ -54,14 +55,20 @@ test('a refused and a stored partition in one request, then more of both', async
   const big = 'x'.repeat(1_000)
   const error = await errorOf(producer.send([record(small, big), record(large, 'l1'), record(small, 's1')]))
   assert.is(error.code, 'PUBLISH_PARTIAL')
-  assert.equal(error.failures.map(({ index, error: { code } }) => [index, code]), [[0, 'RECORD_TOO_LARGE']])
+  assert.equal(
+    error.failures.map(({ index, error: { code } }) => [index, code]),
+    [[0, 'RECORD_TOO_LARGE']],
+  )
   for (let i = 2; i < 6; i++) {
     const results = await Promise.allSettled([
       producer.send([record(small, `s${i}`)]),
       producer.send([record(small, big)]),
       producer.send([record(large, `l${i}`)]),
     ])
-    assert.equal(results.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled'])
+    assert.equal(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
   }
   assert.equal(await values(small), ['s0', 's1', 's2', 's3', 's4', 's5'])
   assert.equal(await values(large), ['l0', 'l1', 'l2', 'l3', 'l4', 'l5'])
@@ -71,10 +78,15 @@ test('a refused and a stored partition in one request, then more of both', async
 test('one record that is too large takes none of its neighbours with it', async () => {
   const topic = await newTopic(kafka, 1, { 'max.message.bytes': '2000' })
   const producer = await producerAt(kafka)
-  const all = Array.from({ length: 50 }, (_, i) => record(topic, i === 20 ? 'x'.repeat(3_000) : `${i} ${'y'.repeat(500)}`))
+  const all = Array.from({ length: 50 }, (_, i) =>
+    record(topic, i === 20 ? 'x'.repeat(3_000) : `${i} ${'y'.repeat(500)}`),
+  )
   const error = await errorOf(producer.send(all))
   assert.is(error.code, 'PUBLISH_PARTIAL')
-  assert.equal(error.failures.map(({ index }) => index), [20])
+  assert.equal(
+    error.failures.map(({ index }) => index),
+    [20],
+  )
   assert.is(error.failures[0]?.error.code, 'RECORD_TOO_LARGE')
   assert.is((await errorOf(producer.send([record(topic, 'x'.repeat(3_000))]))).code, 'RECORD_TOO_LARGE')
   assert.is((await values(topic)).length, 49)
@@ -86,8 +98,13 @@ test('what compresses well enough is not too large', async () => {
   const producer = await producerAt(kafka, { compression: 'gzip' })
   await producer.send([record(topic, 'x'.repeat(50_000))])
   const noise = Buffer.from(Array.from({ length: 3_000 }, () => Math.floor(Math.random() * 256)))
-  const error = await errorOf(producer.send([record(topic, 'a'), record(topic, '', { value: noise }), record(topic, 'b')]))
-  assert.equal(error.failures.map(({ index, error: { code } }) => [index, code]), [[1, 'RECORD_TOO_LARGE']])
+  const error = await errorOf(
+    producer.send([record(topic, 'a'), record(topic, '', { value: noise }), record(topic, 'b')]),
+  )
+  assert.equal(
+    error.failures.map(({ index, error: { code } }) => [index, code]),
+    [[1, 'RECORD_TOO_LARGE']],
+  )
   assert.is((await values(topic)).length, 3)
   await producer.close()
 })
@@ -95,19 +112,24 @@ test('what compresses well enough is not too large', async () => {
 test('a record that the broker finds invalid takes none of its neighbours with it', async () => {
   const topic = await newTopic(kafka, 1, { 'cleanup.policy': 'compact' })
   const producer = await producerAt(kafka)
-  const keyed = (value: string): ReturnType<typeof record> => record(topic, value, { key: Buffer.from(value) })
-  const error = await errorOf(producer.send([keyed('a'), record(topic, 'no key', { partition: 0 }), keyed('b')]))
+  const keyed = (value: string): ReturnType<typeof record> =>
+    record(topic, value, { key: Buffer.from(value) })
+  const error = await errorOf(
+    producer.send([keyed('a'), record(topic, 'no key', { partition: 0 }), keyed('b')]),
+  )
   assert.is(error.code, 'PUBLISH_PARTIAL')
-  assert.equal(error.failures.map(({ index, error: { code, retryable } }) => [index, code, retryable]), [
-    [1, 'PUBLISH_FAILED', false],
-  ])
+  assert.equal(
+    error.failures.map(({ index, error: { code, retryable } }) => [index, code, retryable]),
+    [[1, 'PUBLISH_FAILED', false]],
+  )
   await producer.send([keyed('c')])
   assert.equal(await values(topic), ['a', 'b', 'c'])
   await producer.close()
 })
 
 test('a denied topic together with an allowed one', async () => {
-  const { brokers, ca, users } = broker.saslSsl ?? assert.unreachable()!
+  assert.ok(broker.saslSsl)
+  const { brokers, ca, users } = broker.saslSsl
   const admin = kafka.admin()
   await admin.connect()
   await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'denied', numPartitions: 1 }] })
@@ -118,12 +140,17 @@ test('a denied topic together with an allowed one', async () => {
     sasl: { mechanism: 'scram-sha-256', username: 'alice', password: users['alice'] as string },
   })
   const producer = await producerAt(asAlice)
-  const error = await errorOf(producer.send([record('denied', 'no'), record(allowed, 'yes'), record('denied', 'no')]))
+  const error = await errorOf(
+    producer.send([record('denied', 'no'), record(allowed, 'yes'), record('denied', 'no')]),
+  )
   assert.is(error.code, 'PUBLISH_PARTIAL')
-  assert.equal(error.failures.map(({ index, error: { code } }) => [index, code]), [
-    [0, 'TOPIC_DENIED'],
-    [2, 'TOPIC_DENIED'],
-  ])
+  assert.equal(
+    error.failures.map(({ index, error: { code } }) => [index, code]),
+    [
+      [0, 'TOPIC_DENIED'],
+      [2, 'TOPIC_DENIED'],
+    ],
+  )
   assert.is((await errorOf(producer.send([record('denied', 'no')]))).code, 'TOPIC_DENIED')
   await producer.send([record(allowed, 'again')])
   assert.equal(await values(allowed), ['yes', 'again'])
@@ -137,7 +164,10 @@ test('topics and partitions that are not there', async () => {
   assert.is((await errorOf(producer.send([record('not a topic', 'x')]))).code, 'TOPIC_INVALID')
   assert.is((await errorOf(producer.send([record(topic, 'x', { partition: 2 })]))).code, 'TOPIC_MISMATCH')
   assert.is((await errorOf(producer.send([record(topic, 'x', { partition: -1 })]))).code, 'CONFIG_INVALID')
-  assert.is((await errorOf(producer.send([record(topic, 'x', { key: 'text' as never })]))).code, 'CONFIG_INVALID')
+  assert.is(
+    (await errorOf(producer.send([record(topic, 'x', { key: 'text' as never })]))).code,
+    'CONFIG_INVALID',
+  )
   assert.is((await errorOf(producer.send([record(topic, 'x', { timestampMs: -5 })]))).code, 'CONFIG_INVALID')
   await producer.send([record(topic, 'fine')])
   assert.equal(await values(topic), ['fine'])

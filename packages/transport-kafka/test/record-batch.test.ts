@@ -7,7 +7,19 @@ import { varlongSize, writeVarlong } from '../dist/varint.js'
 import { kafkaAt, newTopic, producerAt, readTopic, record } from './kafka-harness.js'
 
 test('varlongs hold every safe integer', () => {
-  for (const value of [0, -1, 1, 63, 64, 2 ** 31 - 1, 2 ** 31, -(2 ** 31), -(2 ** 31) - 1, 2 ** 40, -(2 ** 52) - 1]) {
+  for (const value of [
+    0,
+    -1,
+    1,
+    63,
+    64,
+    2 ** 31 - 1,
+    2 ** 31,
+    -(2 ** 31),
+    -(2 ** 31) - 1,
+    2 ** 40,
+    -(2 ** 52) - 1,
+  ]) {
     const bytes = Buffer.alloc(10)
     const size = writeVarlong(bytes, 0, value)
     assert.is(varlongSize(value), size)
@@ -19,7 +31,10 @@ test('varlongs hold every safe integer', () => {
 
 test('the size of a batch with one record is known beforehand', () => {
   for (const length of [0, 10, 63, 64, 8_000, 20_000, 1_100_000]) {
-    const one = record('t', 'x'.repeat(length), { key: Buffer.from('key'), headers: { a: 'ü€😀', b: ['1', Buffer.from('2')] } })
+    const one = record('t', 'x'.repeat(length), {
+      key: Buffer.from('key'),
+      headers: { a: 'ü€😀', b: ['1', Buffer.from('2')] },
+    })
     const content = contentSizeOf(one)
     assert.is(encodeRecordBatch([one], [content], noProducer).length, singleBatchSize(content))
   }
@@ -34,7 +49,10 @@ test('a compression without its package names it', async () => {
   const none = async (): Promise<unknown> => {
     throw new Error('Cannot find package')
   }
-  for (const [name, needed] of [['snappy', 'snappy'], ['lz4', 'lz4-napi']] as const) {
+  for (const [name, needed] of [
+    ['snappy', 'snappy'],
+    ['lz4', 'lz4-napi'],
+  ] as const) {
     try {
       await loadCodec(name, none)
       assert.unreachable()
@@ -55,19 +73,33 @@ for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as Compressi
     const long = 'long '.repeat(50_000)
     const written = [
       record(topic, 'first', { key: Buffer.from('key'), timestampMs: 1_700_000_000_000 }),
-      record(topic, '', { headers: { text: 'ü€😀', bytes: Buffer.from([0, 255]), many: ['1', Buffer.from('2'), '3'], empty: '' } }),
+      record(topic, '', {
+        headers: {
+          text: 'ü€😀',
+          bytes: Buffer.from([0, 255]),
+          many: ['1', Buffer.from('2'), '3'],
+          empty: '',
+        },
+      }),
       record(topic, 'x', { value: null, key: Buffer.from('tombstone'), timestampMs: 1 }),
       record(topic, 'x', { value: null, key: Buffer.alloc(0) }),
       record(topic, long, { headers: { long: 'y'.repeat(300) }, timestampMs: 1_700_000_000_000 + 2 ** 33 }),
       record(topic, 'last', { timestampMs: 0 }),
     ]
     const positions = await producer.send(written)
-    assert.equal(positions, written.map((_, offset) => ({ topic, partition: 0, offset })))
+    assert.equal(
+      positions,
+      written.map((_, offset) => ({ topic, partition: 0, offset })),
+    )
     const found = await readTopic(kafka, topic)
     assert.is(found.length, written.length)
     found.forEach((stored, i) => {
       assert.equal(stored.key, written[i]?.key)
-      assert.ok(stored.value === null ? written[i]?.value === null : stored.value.equals(written[i]?.value ?? Buffer.from('?')))
+      assert.ok(
+        stored.value === null
+          ? written[i]?.value === null
+          : stored.value.equals(written[i]?.value ?? Buffer.from('?')),
+      )
       assert.is(stored.timestampMs, written[i]?.timestampMs)
     })
     assert.equal(found[1]?.headers, {

@@ -1,5 +1,10 @@
 import type { Timer } from '@busbar/core'
-import { encodeCompressedBatch, encodeRecordBatch, noProducer, type BatchCompressor } from '../record-batch.js'
+import {
+  type BatchCompressor,
+  encodeCompressedBatch,
+  encodeRecordBatch,
+  noProducer,
+} from '../record-batch.js'
 import type { BrokerLinks } from './broker-links.js'
 import type { PartitionQueue } from './partition-queue.js'
 import type { ProduceAnswer } from './produce-protocol.js'
@@ -105,7 +110,9 @@ export class BrokerSender {
     if (sent.length === 0) return
     this.#busy = true
     try {
-      const encoded = this.#codec ? await this.#encodeAll(sent, this.#codec) : sent.filter(one => this.#encode(one))
+      const encoded = this.#codec
+        ? await this.#encodeAll(sent, this.#codec)
+        : sent.filter(one => this.#encode(one))
       if (encoded.length > 0) await this.#request(encoded)
     } finally {
       this.#busy = false
@@ -168,7 +175,8 @@ export class BrokerSender {
 
   async #request(sent: readonly SentBatch[]): Promise<void> {
     const onWrite = (): void => {
-      if (sent.some(({ batch }) => batch.stale)) throw new Error('a publisher stopped waiting before the request was written')
+      if (sent.some(({ batch }) => batch.stale))
+        throw new Error('a publisher stopped waiting before the request was written')
       for (const { batch } of sent) batch.written = true
     }
     const batches = sent.map(({ queue, batch }) => {
@@ -188,7 +196,8 @@ export class BrokerSender {
     for (let i = 0; i < sent.length; i++) {
       const one = sent[i] as SentBatch
       const { topic, partition } = one.queue
-      const isOurs = (found: ProduceAnswer | undefined): boolean => found?.partition === partition && found.topic === topic
+      const isOurs = (found: ProduceAnswer | undefined): boolean =>
+        found?.partition === partition && found.topic === topic
       // Brokers mostly answer in the order of the request.
       const answer = isOurs(answers[i]) ? answers[i] : answers.find(isOurs)
       if (answer) this.#outcomes.answered(one, answer)

@@ -20,7 +20,8 @@ export class PartitionChooser {
   /** @throws BusbarError `TOPIC_MISMATCH` for a partition that the topic doesn't have, `CONFIG_INVALID` for none at all. */
   choose(record: OutboundRecord, partitions: readonly PartitionQueue[]): PartitionQueue {
     if (record.partition !== undefined) return named(record.topic, record.partition, partitions)
-    if (record.key !== null) return partitions[partitionOfKey(record.key, partitions.length)] as PartitionQueue
+    if (record.key !== null)
+      return partitions[partitionOfKey(record.key, partitions.length)] as PartitionQueue
     const sticky = this.#sticky
     const stay = sticky && sticky.looseBytes > 0 && sticky.looseBytes < stickyBytes && sticky.failures === 0
     if (stay) return sticky
@@ -42,7 +43,10 @@ function named(topic: string, partition: number, partitions: readonly PartitionQ
   const found = partitions[partition]
   if (found) return found
   if (!Number.isInteger(partition) || partition < 0) {
-    throw new BusbarError('CONFIG_INVALID', `A record of topic ${topic} names the partition ${partition}, which is none`)
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `A record of topic ${topic} names the partition ${partition}, which is none`,
+    )
   }
   throw new BusbarError(
     'TOPIC_MISMATCH',
