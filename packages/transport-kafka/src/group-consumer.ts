@@ -56,7 +56,10 @@ export class GroupConsumer implements TransportSubscription {
   #changing: Promise<void> = Promise.resolve()
   #disposing: Promise<void> | undefined
   readonly #over = new AbortController()
-  #settleClosed: { resolve: () => void; reject: (error: BusbarError) => void } = { resolve: () => {}, reject: () => {} }
+  #settleClosed: { resolve: () => void; reject: (error: BusbarError) => void } = {
+    resolve: () => {},
+    reject: () => {},
+  }
 
   /** Joins the group. Rejects with a `BusbarError` where the first join fails. */
   static async start(options: GroupConsumerOptions): Promise<GroupConsumer> {
@@ -125,9 +128,11 @@ export class GroupConsumer implements TransportSubscription {
 
   async #setTopics(topics: readonly string[]): Promise<void> {
     const { group } = this.#options.spec
-    if (topics.length === 0) throw new BusbarError('CONFIG_INVALID', `Group ${group} needs at least one topic`)
+    if (topics.length === 0)
+      throw new BusbarError('CONFIG_INVALID', `Group ${group} needs at least one topic`)
     await this.#restarting
-    if (this.#over.signal.aborted) throw new BusbarError('BUS_CLOSED', `The subscription of group ${group} is closed`)
+    if (this.#over.signal.aborted)
+      throw new BusbarError('BUS_CLOSED', `The subscription of group ${group} is closed`)
     const before = this.#topics
     this.#topics = topics
     try {
@@ -152,6 +157,7 @@ export class GroupConsumer implements TransportSubscription {
       claim: () => this.#held.claim(this.#topics),
       hooks: {
         beforeJoin: () => this.#held.beforeJoin(),
+        formerMember: () => this.#held.formerMember(),
         joined: generation => this.#held.joined(generation),
         position: (topic, partition) => this.#held.position(topic, partition),
         fetch: (broker, request) => this.#held.fetch(broker, request),

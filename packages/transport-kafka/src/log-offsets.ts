@@ -70,7 +70,10 @@ async function listOffsets(
 }
 
 /** Partitions by topic, by the node id of their leader, as the loaded metadata has it. */
-export function byLeader(cluster: Cluster, partitions: readonly TopicPartition[]): Map<string, Map<string, number[]>> {
+export function byLeader(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+): Map<string, Map<string, number[]>> {
   const byTopic = new Map<string, number[]>()
   for (const { topic, partition } of partitions) append(byTopic, topic, partition)
   const leaders = new Map<string, Map<string, number[]>>()

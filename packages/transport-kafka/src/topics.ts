@@ -1,11 +1,11 @@
 import { BusbarError, type PartitionPosition, type Runtime, sleep, type TopicSpec } from '@busbar/core'
+import { createMissing } from './create-topics.js'
 import { withCoordinatorReason } from './find-coordinator.js'
 import { hasKafkaErrorType, kafkaError } from './kafka-error.js'
 import type { Cluster, GroupBroker, PartitionMetadata } from './kafkajs-internals.js'
 import { logRanges, partitionKey, readUncommitted } from './log-offsets.js'
 import { topicMismatches } from './topic-mismatches.js'
 import { describeTopicError, topicError } from './topic-reason.js'
-import { createMissing } from './create-topics.js'
 import { checkTopicSpec } from './topic-spec.js'
 
 export interface TopicsOptions {
@@ -67,7 +67,8 @@ export class Topics {
     await this.#load([...new Set(committed.map(({ topic }) => topic))])
     const known = committed.filter(
       ({ topic, partition, committed: position }) =>
-        position >= 0 && cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition),
+        position >= 0 &&
+        cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition),
     )
     const ranges = await logRanges(cluster, known, readUncommitted)
     return known.map(position => {
@@ -120,7 +121,8 @@ export class Topics {
           if (!unknown) break
           if (runtime.now() > until) throw error
         }
-        if (runtime.now() > until) throw new BusbarError('CONNECTION_FAILED', `Topic ${topic} has got no leader`)
+        if (runtime.now() > until)
+          throw new BusbarError('CONNECTION_FAILED', `Topic ${topic} has got no leader`)
         await sleep(runtime, 25)
       }
     }
@@ -128,7 +130,8 @@ export class Topics {
 
   async #verify(spec: TopicSpec): Promise<void> {
     const partitions = await this.#describe(spec.name)
-    const config = spec.config && Object.keys(spec.config).length > 0 ? await this.#config(spec.name) : new Map()
+    const config =
+      spec.config && Object.keys(spec.config).length > 0 ? await this.#config(spec.name) : new Map()
     const differences = topicMismatches(spec, partitions, config)
     if (differences.length === 0) return
     throw new BusbarError(
@@ -159,7 +162,14 @@ async function describeOn(broker: GroupBroker, topic: string): Promise<readonly 
     const { topicMetadata } = await broker.metadata([topic])
     return topicMetadata.find(each => each.topic === topic)?.partitionMetadata ?? []
   } catch (error) {
-    if (hasKafkaErrorType(error, 'UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED', 'INVALID_TOPIC_EXCEPTION')) {
+    if (
+      hasKafkaErrorType(
+        error,
+        'UNKNOWN_TOPIC_OR_PARTITION',
+        'TOPIC_AUTHORIZATION_FAILED',
+        'INVALID_TOPIC_EXCEPTION',
+      )
+    ) {
       throw describeTopicError(error, topic)
     }
     throw error
