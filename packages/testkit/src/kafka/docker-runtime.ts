@@ -21,7 +21,7 @@ export async function dockerRuntime(
 ): Promise<BrokerRuntime | string> {
   // The client answers without an engine; `docker info` asks the engine.
   const engine = await runCommand('docker', ['info', '--format', '{{.ServerVersion}}'], { timeoutMs: 3_000 })
-  if (engine.code !== 0) return 'no docker engine answers'
+  if (engine.code !== 0 || !/^\d/.test(engine.output)) return 'no docker engine answers'
   const namespace = `busbar-kafka-${randomUUID()}`
   // One idle container owns the network and the published ports, and brokers join it: they reach each other at
   // 127.0.0.1, as clients on this machine do, and a killed broker takes no network with it.
@@ -77,7 +77,7 @@ class DockerRuntime implements BrokerRuntime {
       join(folder, 'server.properties'),
     ]
     const result = await runCommand('docker', [
-      ...this.#container(`${this.#namespace}-format`),
+      ...this.#container(`${this.#namespace}-${randomUUID().slice(0, 8)}`),
       ...commandOf(tool),
     ])
     if (result.code !== 0) throw new Error(`Kafka's storage tool failed: ${result.output.trim()}`)

@@ -1,3 +1,4 @@
+import type { Timer } from '@busbar/core'
 import { encodeCompressedBatch, encodeRecordBatch, noProducer, type BatchCompressor } from '../record-batch.js'
 import type { BrokerLinks } from './broker-links.js'
 import type { PartitionQueue } from './partition-queue.js'
@@ -39,6 +40,8 @@ export class BrokerSender {
   #ready: PartitionQueue[] = []
   #busy = false
   #scheduled = false
+  #lingering: Timer | undefined
+  #lingerUntil = 0
   #throttledUntil = 0
 
   constructor(
@@ -58,8 +61,20 @@ export class BrokerSender {
   /** Sends what the queue has, soon. */
   add(queue: PartitionQueue): void {
     queue.state = 'ready'
+    const { lingerMs, clock } = this.#settings
+    if (lingerMs > 0 && this.#ready.length === 0) this.#lingerUntil = clock() + lingerMs
     this.#ready.push(queue)
-    this.#schedule(this.#settings.lingerMs)
+    this.#schedule()
+  }
+
+  /** Sends now what would wait for more to come. */
+  hurry(): void {
+    this.#lingerUntil = 0
+    if (!this.#lingering) return
+    this.#lingering.cancel()
+    this.#lingering = undefined
+    this.#scheduled = false
+    this.#schedule()
   }
 
   /** The queue is led by another broker now. */
@@ -69,17 +84,19 @@ export class BrokerSender {
     queue.state = 'idle'
   }
 
-  #schedule(delayMs: number): void {
+  #schedule(): void {
     if (this.#busy || this.#scheduled || this.#ready.length === 0) return
     this.#scheduled = true
     const { runtime, clock } = this.#settings
-    const waitMs = Math.max(delayMs, this.#throttledUntil - clock())
+    const until = Math.max(this.#lingerUntil, this.#throttledUntil)
+    const waitMs = until === 0 ? 0 : until - clock()
     const go = (): void => {
       this.#scheduled = false
+      this.#lingering = undefined
       void this.#send()
     }
     // Deferred: whoever just got an answer may publish again at once, and that belongs into this request.
-    if (waitMs > 0) runtime.setTimer(waitMs, go)
+    if (waitMs > 0) this.#lingering = runtime.setTimer(waitMs, go)
     else runtime.defer(go)
   }
 
@@ -92,7 +109,7 @@ export class BrokerSender {
       if (encoded.length > 0) await this.#request(encoded)
     } finally {
       this.#busy = false
-      this.#schedule(0)
+      this.#schedule()
     }
   }
 

@@ -22,7 +22,7 @@ export class PartitionChooser {
     if (record.partition !== undefined) return named(record.topic, record.partition, partitions)
     if (record.key !== null) return partitions[partitionOfKey(record.key, partitions.length)] as PartitionQueue
     const sticky = this.#sticky
-    const stay = sticky && sticky.looseBytes > 0 && sticky.looseBytes < stickyBytes && sticky.state !== 'waiting'
+    const stay = sticky && sticky.looseBytes > 0 && sticky.looseBytes < stickyBytes && sticky.failures === 0
     if (stay) return sticky
     this.#sticky = this.#another(partitions)
     return this.#sticky
@@ -32,7 +32,7 @@ export class PartitionChooser {
     const start = Math.floor(this.#runtime.random() * partitions.length)
     for (let i = 0; i < partitions.length; i++) {
       const partition = partitions[(start + i) % partitions.length] as PartitionQueue
-      if (partition.leader >= 0 && partition.state !== 'waiting' && partition !== this.#sticky) return partition
+      if (partition.leader >= 0 && partition.failures === 0 && partition !== this.#sticky) return partition
     }
     return partitions[start] as PartitionQueue
   }

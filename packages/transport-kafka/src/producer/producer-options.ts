@@ -16,8 +16,8 @@ export interface ProducerOptions {
   /** Default: `none`. */
   readonly compression?: CompressionName
   /**
-   * How long records may wait for others before they are sent, in milliseconds, when nothing is on its way to their
-   * broker. What comes in while a request is out is gathered anyway. Default: 0.
+   * How long records may wait for others before they are sent, in milliseconds; a full batch and `flush` end it. What
+   * comes in while a request is out is gathered anyway. Default: 0.
    */
   readonly lingerMs?: number
   /** The largest batch of one partition, in bytes before compression; the topic's limit holds besides. Default: 1 MiB. */

@@ -93,6 +93,7 @@ class Producer implements RecordSender {
   }
 
   flush(): Promise<void> {
+    for (const sender of this.#senders.values()) sender.hurry()
     const group = this.#group
     if (group.open === 0) return this.#flushed
     this.#group = { open: 0, onEmpty: undefined }
@@ -139,6 +140,9 @@ class Producer implements RecordSender {
     }
     queue.push(record, call, slot, size)
     if (queue.state === 'idle') this.#proceed(queue)
+    else if (this.#settings.lingerMs > 0 && queue.looseBytes >= this.#settings.maxBatchBytes) {
+      this.#senders.get(queue.leader)?.hurry()
+    }
   }
 
   #fail(call: PublishCall, slot: number, error: BusbarError): void {
