@@ -122,6 +122,8 @@ export class GroupConsumer implements TransportSubscription {
     this.#end()
     this.#sockets.close(reason)
     this.#held.drop(reason)
+    // Only ends kafkajs's timers: without connections it can't leave.
+    void this.#member?.leave()
     this.#disposing ??= Promise.resolve()
     this.#settleClosed.resolve()
   }

@@ -133,7 +133,9 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
       throw new BusbarError('CONFIG_INVALID', `Cannot seek ${name}: this member of ${group} does not hold it`)
     let start = to as number
     if (typeof to === 'string') {
-      const range = (await logRanges(generation.cluster, [target], readUncommitted)).get(key)
+      const range = (
+        await logRanges(generation.cluster, [target], readUncommitted, this.#options.runtime)
+      ).get(key)
       if (!range) throw new BusbarError('CONNECTION_FAILED', `Cannot seek ${name}: it has no leader`)
       start = to === 'earliest' ? range.start : range.end
     }
@@ -179,7 +181,9 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     )
     if (fresh.length === 0) return
     const events: TransportEvent[] = []
-    const starts = await startPositions(generation, fresh, spec.from, event => events.push(event))
+    const starts = await startPositions(generation, fresh, spec.from, this.#options.runtime, event =>
+      events.push(event),
+    )
     const anew = starts
       .filter(({ committed }) => committed === undefined)
       .map(start => ({ ...start, position: start.start }))
@@ -230,7 +234,9 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     const generation = this.#generation
     if (!held || !generation) return
     const position = held.position
-    const range = (await logRanges(generation.cluster, [{ topic, partition }], readUncommitted)).get(key)
+    const range = (
+      await logRanges(generation.cluster, [{ topic, partition }], readUncommitted, this.#options.runtime)
+    ).get(key)
     // Sought or moved away meanwhile, or the leader's view has changed: the next request tells.
     if (!range || this.#held.get(key) !== held || held.position !== position) return
     if (position >= range.start && position <= range.end) return sleep(this.#options.runtime, 100)

@@ -95,7 +95,7 @@ export class PartitionReader implements TransportReader {
     const missing = wanted.find(({ partition }) => !existing.some(each => each.partition === partition))
     if (missing)
       throw new BusbarError('TOPIC_MISSING', `Topic ${spec.topic} has no partition ${missing.partition}`)
-    const ranges = await logRanges(cluster, wanted, readCommitted)
+    const ranges = await logRanges(cluster, wanted, readCommitted, this.#options.runtime)
     this.#partitions = wanted.map(({ topic, partition }) => {
       const range = ranges.get(partitionKey(topic, partition))
       if (!range)
@@ -201,7 +201,7 @@ export class PartitionReader implements TransportReader {
     const { cluster, spec, logger } = this.#options
     const partition = this.#partitions.find(each => each.partition === number)
     if (!partition) return
-    const range = (await logRanges(cluster, [partition], readUncommitted)).get(
+    const range = (await logRanges(cluster, [partition], readUncommitted, this.#options.runtime)).get(
       partitionKey(spec.topic, number),
     )
     if (!range || (partition.position >= range.start && partition.position <= range.end)) return

@@ -1,4 +1,10 @@
-import { BusbarError, type SubscribeSpec, type TopicPartition, type TransportEvent } from '@busbar/core'
+import {
+  BusbarError,
+  type Runtime,
+  type SubscribeSpec,
+  type TopicPartition,
+  type TransportEvent,
+} from '@busbar/core'
 import type { Generation } from './coordinator-gate.js'
 import { type LogRange, logRanges, partitionKey, readCommitted, readUncommitted } from './log-offsets.js'
 
@@ -16,18 +22,19 @@ export async function startPositions(
   generation: Generation,
   partitions: readonly TopicPartition[],
   from: SubscribeSpec['from'],
+  runtime: Runtime,
   report: (event: TransportEvent) => void,
 ): Promise<StartPosition[]> {
   const { cluster, group } = generation
   const [committed, ranges] = await Promise.all([
     committedPositions(generation, partitions),
-    logRanges(cluster, partitions, readUncommitted),
+    logRanges(cluster, partitions, readUncommitted, runtime),
   ])
   const fresh = partitions.filter(({ topic, partition }) => !committed.has(partitionKey(topic, partition)))
   // What is readable now is not in question for a group that starts with what comes after it.
   const ends =
     from === 'latest' && fresh.length > 0
-      ? await logRanges(cluster, fresh, readCommitted)
+      ? await logRanges(cluster, fresh, readCommitted, runtime)
       : new Map<string, LogRange>()
   return partitions.map(({ topic, partition }) => {
     const key = partitionKey(topic, partition)
