@@ -13,6 +13,7 @@ import {
 import type { Kafka } from 'kafkajs'
 import { GroupMember } from './group-member.js'
 import { HeldPartitions } from './held-partitions.js'
+import { hasKafkaErrorType } from './kafka-error.js'
 import type { ConsumerOptions } from './options.js'
 import { SocketRegistry } from './socket-registry.js'
 
@@ -35,6 +36,14 @@ const finalCodes: ReadonlySet<string> = new Set([
   'TOPIC_DENIED',
   'CONFIG_INVALID',
 ])
+
+const coordinatorNotReady = [
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+]
+const coordinatorWithinMs = 10_000
+const coordinatorDelayMs = 100
 
 /** So long without a crash, and the next one counts as the first. */
 const stableMs = 30_000
@@ -65,7 +74,7 @@ export class GroupConsumer implements TransportSubscription {
   static async start(options: GroupConsumerOptions): Promise<GroupConsumer> {
     const consumer = new GroupConsumer(options)
     try {
-      await consumer.#join()
+      await consumer.#joinFirst()
       return consumer
     } catch (error) {
       await consumer[Symbol.asyncDispose]()
@@ -144,6 +153,20 @@ export class GroupConsumer implements TransportSubscription {
       if (this.#restarting) return this.#restarting
       this.#topics = before
       throw error
+    }
+  }
+
+  /** A coordinator that is still loading, as after a broker's start, is waited for; kafkajs gives up on it at once. */
+  async #joinFirst(): Promise<void> {
+    const { runtime } = this.#options
+    const until = runtime.now() + coordinatorWithinMs
+    for (;;) {
+      try {
+        return await this.#join()
+      } catch (error) {
+        if (!hasKafkaErrorType(error, ...coordinatorNotReady) || runtime.now() > until) throw error
+      }
+      await sleep(runtime, coordinatorDelayMs)
     }
   }
 
