@@ -32,7 +32,12 @@ export function fetchedRecords(topic: string, fetched: FetchedPartition, positio
   return { records, next }
 }
 
-function inboundRecord(topic: string, partition: number, offset: number, message: FetchedMessage): InboundRecord {
+function inboundRecord(
+  topic: string,
+  partition: number,
+  offset: number,
+  message: FetchedMessage,
+): InboundRecord {
   return {
     topic,
     partition,
@@ -58,7 +63,10 @@ function inboundHeaders(headers: NonNullable<FetchedMessage['headers']>): Inboun
 function withoutNulls(headers: Readonly<Record<string, unknown>>): InboundHeaders {
   const bytes = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value : new Uint8Array(0))
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.map(bytes) : bytes(value)]),
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.map(bytes) : bytes(value),
+    ]),
   )
 }
 
@@ -82,7 +90,8 @@ function abortedFilter(
     const producerId = message.batchContext?.producerId
     if (producerId === undefined) return false
     if (message.isControlRecord) {
-      if (message.key && message.key.length >= 4 && message.key.readInt16BE(2) === abortMarker) open.delete(producerId)
+      if (message.key && message.key.length >= 4 && message.key.readInt16BE(2) === abortMarker)
+        open.delete(producerId)
       return false
     }
     return message.batchContext?.inTransaction === true && open.has(producerId)

@@ -63,6 +63,8 @@ export interface ConnectionPoolBuilder {
 }
 
 export interface BrokerPool {
+  /** After how many milliseconds `refreshMetadataIfNecessary` loads metadata again. */
+  metadataMaxAge: number
   readonly rootLogger: unknown
   createBroker(options: { logger: unknown; connectionPool: ConnectionPool; nodeId?: number }): Broker
   /** Any broker with a connection, after trying them all. */
