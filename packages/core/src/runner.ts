@@ -15,12 +15,19 @@ export interface Runner {
 
 /** Resolves when `work` does or when the signal aborts, whichever is first. */
 export async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
+  if (signal.aborted) {
+    // Nobody waits for it any more, but its failure must not end the process.
+    work.catch(() => {})
+    return
+  }
   let stop = () => {}
   const aborted = new Promise<void>(resolve => {
     stop = resolve
     signal.addEventListener('abort', stop, { once: true })
   })
-  await Promise.race([work, aborted])
-  signal.removeEventListener('abort', stop)
+  try {
+    await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
 }
