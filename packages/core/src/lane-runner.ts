@@ -101,6 +101,7 @@ export class LaneRunner implements Runner {
   #run(lane: Lane, delivery: Delivery): void {
     const { partition } = lane
     partition.queued -= 1
+    partition.welcomeIfBelow(this.#options.maxQueued)
     this.#running.add(delivery)
     const done = (outcome: Outcome) => {
       this.#running.delete(delivery)
