@@ -110,7 +110,7 @@ export class Bus implements AsyncDisposable {
    * until the bus is connected.
    * Rejects with `PAYLOAD_INVALID`, `BUS_CLOSED`, or what the transport reports.
    */
-  async publish<Out, In>(event: EventDefinition<Out, In>, payload: In, options?: PublishOptions): Promise<PublishReceipt> {
+  async publish<Out, In>(event: EventDefinition<Out, In>, payload: NoInfer<In>, options?: PublishOptions): Promise<PublishReceipt> {
     requireContract('event', event, 'publish')
     return this.#publisher.publish(event, payload, options)
   }
@@ -121,7 +121,7 @@ export class Bus implements AsyncDisposable {
    */
   async publishBatch<Out, In>(
     event: EventDefinition<Out, In>,
-    payloads: readonly In[],
+    payloads: readonly NoInfer<In>[],
     options: Omit<PublishOptions, 'id'> = {},
   ): Promise<readonly PublishReceipt[]> {
     requireContract('event', event, 'publishBatch')
@@ -133,8 +133,8 @@ export class Bus implements AsyncDisposable {
    * meanwhile holds back only its own key.
    * @throws BusbarError `CONFIG_INVALID`, for example when a group already has a handler of this event and no `name` is given.
    */
-  subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<Out>): Subscription
-  subscribe<Out, In>(event: EventDefinition<Out, In>, options: SubscribeOptions, handler: Handler<Out>): Subscription
+  subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<NoInfer<Out>>): Subscription
+  subscribe<Out, In>(event: EventDefinition<Out, In>, options: SubscribeOptions, handler: Handler<NoInfer<Out>>): Subscription
   subscribe<Out, In>(event: EventDefinition<Out, In>, ...rest: [Handler<Out>] | [SubscribeOptions, Handler<Out>]): Subscription {
     const [options, handler] = withOptions<SubscribeOptions, Handler<Out>>(rest)
     requireContract('event', event, 'subscribe')
@@ -146,8 +146,8 @@ export class Bus implements AsyncDisposable {
    * Handles an event in batches of one partition. Every record has its own outcome: `item.fail(error)` hands back that
    * one; a handler that throws fails all that it has not marked with `done()`.
    */
-  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, handler: BatchHandler<Out>): Subscription
-  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, options: SubscribeBatchOptions, handler: BatchHandler<Out>): Subscription
+  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, handler: BatchHandler<NoInfer<Out>>): Subscription
+  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, options: SubscribeBatchOptions, handler: BatchHandler<NoInfer<Out>>): Subscription
   subscribeBatch<Out, In>(
     event: EventDefinition<Out, In>,
     ...rest: [BatchHandler<Out>] | [SubscribeBatchOptions, BatchHandler<Out>]
@@ -171,12 +171,12 @@ export class Bus implements AsyncDisposable {
    */
   reply<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
-    handler: ReplyHandler<Out, ReplyIn>,
+    handler: ReplyHandler<Out, NoInfer<ReplyIn>>,
   ): Subscription
   reply<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
     options: SubscribeOptions,
-    handler: ReplyHandler<Out, ReplyIn>,
+    handler: ReplyHandler<Out, NoInfer<ReplyIn>>,
   ): Subscription
   reply<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
@@ -201,7 +201,7 @@ export class Bus implements AsyncDisposable {
    */
   async request<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
-    payload: In,
+    payload: NoInfer<In>,
     options: RequestCallOptions = {},
   ): Promise<ReplyOut> {
     requireContract('request', request, 'request')
@@ -215,7 +215,7 @@ export class Bus implements AsyncDisposable {
    */
   requestMany<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
-    payload: In,
+    payload: NoInfer<In>,
     options: RequestManyOptions = {},
   ): Observable<RequestOutcome<ReplyOut>> {
     requireContract('request', request, 'requestMany')

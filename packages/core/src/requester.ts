@@ -206,5 +206,15 @@ async function decodeReply(request: AnyRequest, record: InboundRecord): Promise<
   }
   const code = headers.get(replyHeader.errorCode) as BusbarErrorCode | undefined
   const responder = sourceOf(record) || 'the responder'
-  throw new BusbarError('REMOTE_FAILED', `${request.name} failed in ${responder}${code ? ` with ${code}` : ''}: ${message ?? nestError}`)
+  throw new BusbarError('REMOTE_FAILED', `${request.name} failed in ${responder}${code ? ` with ${code}` : ''}: ${message ?? nestMessage(nestError)}`)
+}
+
+/** NestJS sends an error as text, or an object with a message as JSON. */
+function nestMessage(text = ''): string {
+  try {
+    const { message } = JSON.parse(text) as { readonly message?: unknown }
+    return typeof message === 'string' ? message : text
+  } catch {
+    return text
+  }
 }
