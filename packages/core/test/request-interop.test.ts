@@ -139,7 +139,9 @@ test('replies of other frameworks are read: a value, an error of NestJS, and wha
       replyWith({ 'kafka_nest-err': '{"status":"error","message":"no"}' }, ''),
       'REMOTE_FAILED',
     )
-    assert.match(nest.message, /no/)
+    assert.match(nest.message, /: no$/)
+    const plain = await rejects(replyWith({ 'kafka_nest-err': 'null' }, ''), 'REMOTE_FAILED')
+    assert.match(plain.message, /: null$/)
     await rejects(replyWith({}, '{"secret'), 'DECODE_FAILED')
     await rejects(replyWith({}, '{"name":7}'), 'PAYLOAD_INVALID')
     const declared = { 'busbar-error-name': 'NotFound', 'busbar-error-message': 'x' }
