@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { DeliveryContext } from '../dist/context.js'
 import { deferred } from './support/assertions.js'
 import { recordingLogger, testBus } from './support/bus.js'
+import { countedSignal } from './support/counted-signal.js'
 import { bytes, delivery } from './support/deliveries.js'
 
 const test = suite('context')
@@ -16,26 +17,8 @@ const make = (...ends: AbortSignal[]) => {
   return { context, lines: logger.lines }
 }
 
-/** Counts listeners that are on a signal now. */
-function counted(): { signal: AbortSignal; abort: (reason?: unknown) => void; count: () => number } {
-  const controller = new AbortController()
-  const { signal } = controller
-  let count = 0
-  const add = signal.addEventListener.bind(signal)
-  const remove = signal.removeEventListener.bind(signal)
-  signal.addEventListener = (...given: Parameters<AbortSignal['addEventListener']>) => {
-    count++
-    add(...given)
-  }
-  signal.removeEventListener = (...given: Parameters<AbortSignal['removeEventListener']>) => {
-    count--
-    remove(...given)
-  }
-  return { signal, abort: reason => controller.abort(reason), count: () => count }
-}
-
 test('listens to the ends of its delivery only once it is asked for its signal, and only until it is released', () => {
-  const [partition, drain] = [counted(), counted()]
+  const [partition, drain] = [countedSignal(), countedSignal()]
   const { context } = make(partition.signal, drain.signal)
   assert.equal([partition.count(), drain.count()], [0, 0])
   assert.is(context.signal, context.signal)
@@ -45,7 +28,7 @@ test('listens to the ends of its delivery only once it is asked for its signal, 
 })
 
 test('asking for the signal after the end of the delivery leaves no listener behind', () => {
-  const partition = counted()
+  const partition = countedSignal()
   const { context } = make(partition.signal)
   context.release()
   assert.not.ok(context.signal.aborted)
@@ -53,7 +36,7 @@ test('asking for the signal after the end of the delivery leaves no listener beh
 })
 
 test('its signal aborts with the reason of whichever end comes, also one that has come before', () => {
-  const [partition, drain] = [counted(), counted()]
+  const [partition, drain] = [countedSignal(), countedSignal()]
   const reason = new Error('moved away')
   const { context } = make(partition.signal, drain.signal)
   const { signal } = context

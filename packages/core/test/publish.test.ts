@@ -103,12 +103,12 @@ function gatedCodec() {
   let first = true
   const codec: Codec<number> = {
     contentType: 'text/plain',
-    encode: async n => {
+    encode: n => {
+      if (n < 0) throw new Error('negative')
+      const encoded = Buffer.from(String(n))
       const waits = first
       first = false
-      if (waits) await gate.promise
-      if (n < 0) throw new Error('negative')
-      return Buffer.from(String(n))
+      return waits ? gate.promise.then(() => encoded) : encoded
     },
     decode: value => Number(text(value)),
   }
