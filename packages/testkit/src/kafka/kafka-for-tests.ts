@@ -1,0 +1,35 @@
+import { KafkaUnavailable } from './kafka-unavailable.js'
+import { startKafka } from './start-kafka.js'
+
+/** The variable in which the test runner names the broker that it has started for all test files. */
+export const SHARED_KAFKA_VARIABLE = 'BUSBAR_TEST_KAFKA'
+
+/** The broker that test files share: use names of your own for topics and groups. */
+export interface TestKafka {
+  readonly brokers: string[]
+}
+
+let shared: Promise<TestKafka | undefined> | undefined
+
+/**
+ * The broker that test files share: the runner's, or one that is started for this file when it runs by hand (it ends
+ * with the process). Without any way to run a broker this is undefined, said aloud: skip the file's tests.
+ *
+ * @throws KafkaUnavailable instead where `CI` is set: nothing may be skipped silently there.
+ */
+export function kafkaForTests(): Promise<TestKafka | undefined> {
+  shared ??= findKafka()
+  return shared
+}
+
+async function findKafka(): Promise<TestKafka | undefined> {
+  const given = process.env[SHARED_KAFKA_VARIABLE]
+  if (given !== undefined && given !== '') return { brokers: given.split(',') }
+  try {
+    return await startKafka()
+  } catch (error) {
+    if (!(error instanceof KafkaUnavailable) || process.env['CI']) throw error
+    process.stderr.write(`SKIPPED ${process.argv[1]}: ${error.message}\n`)
+    return undefined
+  }
+}
