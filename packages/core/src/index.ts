@@ -36,6 +36,7 @@ export type { TopicOptions } from './topic.js'
 
 // For authors of transports.
 export { reasonOf } from './error.js'
+export { type AssignableMember, assignPartitions } from './partition-assigner.js'
 export { laneKeyOf, PartitionSession, type PartitionSessionOptions } from './partition-session.js'
 export { murmur2, partitionOfKey } from './partitioner.js'
 export { PrefixTracker, type PrefixSlot } from './prefix-tracker.js'

@@ -87,6 +87,13 @@ export class PartitionSession {
     return this.whenWelcome()
   }
 
+  /** Passes over positions that are gone from the log, so that the committable position does not wait for them. */
+  skipTo(position: number): void {
+    const before = this.#tracker.committable
+    this.#tracker.skipTo(position)
+    if (this.#tracker.committable !== before && !this.signal.aborted) this.#options.onProgress?.()
+  }
+
   /** Resolves when more is welcome, or the ownership has ended. */
   whenWelcome(): Promise<void> {
     if (this.welcome || this.signal.aborted) return Promise.resolve()
@@ -125,17 +132,17 @@ export class PartitionSession {
   }
 
   #hold(entry: Entry, delayMs: number): void {
-    const held = this.#held.get(entry.laneKey)
-    if (held) {
-      // Whoever nacks in order finds its place at the end; anyone else is put where the log has it.
-      const index = held.entries.findIndex(other => other.record.offset > entry.record.offset)
-      held.entries.splice(index < 0 ? held.entries.length : index, 0, entry)
-      return
-    }
-    const created: HeldKey = { entries: [entry], due: false, timer: undefined }
-    this.#held.set(entry.laneKey, created)
-    created.timer = this.#options.runtime.setTimer(delayMs, () => {
-      created.due = true
+    const held = this.#held.get(entry.laneKey) ?? { entries: [], due: false, timer: undefined }
+    this.#held.set(entry.laneKey, held)
+    // Whoever nacks in order finds its place at the end; anyone else is put where the log has it.
+    const index = held.entries.findLastIndex(other => other.record.offset < entry.record.offset) + 1
+    held.entries.splice(index, 0, entry)
+    if (index > 0) return
+    // The first of the key decides when the key comes again: what is behind it cannot come sooner.
+    held.timer?.cancel()
+    held.due = false
+    held.timer = this.#options.runtime.setTimer(delayMs, () => {
+      held.due = true
       if (!this.#paused) this.#redeliver(entry.laneKey)
     })
   }

@@ -51,6 +51,11 @@ export class PrefixTracker {
     return slot
   }
 
+  /** Passes over the positions below `position` that were not added: they are gone from the log. Never goes back. */
+  skipTo(position: number): void {
+    if (position > this.#next) this.#next = position
+  }
+
   /** Marks a position as finished; a second time does nothing. */
   finish(slot: PrefixSlot): void {
     if (slot.finished) return

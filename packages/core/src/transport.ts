@@ -42,7 +42,8 @@ export interface Transport extends AsyncDisposable {
 
   /**
    * Reads partitions without a group: no membership, no commits, no rebalance. Resolves once the starting positions are
-   * fixed, so that whatever is sent afterwards is seen. Needs the capability `read`.
+   * fixed, so that whatever is sent afterwards is seen. Rejects with `POSITION_OUT_OF_RANGE` where a numeric `from` is
+   * outside of the log. Needs the capability `read`.
    */
   read(spec: ReadSpec, receive: Receive): Promise<TransportReader>
 
@@ -173,7 +174,8 @@ export interface Delivery {
 /**
  * - `ack`: finished; the position may pass it.
  * - `nack`: handed back; it comes again to this member after `delayMs` (default 0), and what its key has behind it waits
- *   for it. Records of other keys that were acknowledged past it do not come again while this member holds the partition.
+ *   for it: whoever hands a record back hands back, in the same turn, what it holds of that key. Records of other keys
+ *   that were acknowledged past it do not come again while this member holds the partition.
  */
 export type Outcome = { readonly kind: 'ack' } | { readonly kind: 'nack'; readonly delayMs?: number; readonly cause?: unknown }
 
@@ -205,13 +207,18 @@ export interface ReadSpec {
 export type Receive = (records: readonly InboundRecord[]) => void | Promise<void>
 
 export interface TransportReader extends AsyncDisposable {
-  /** Resolves when the end was reached or after disposal; rejects with the reason when reading is lost for good. */
+  /**
+   * Resolves when the end was reached or after disposal; rejects with the reason when reading is lost for good, also
+   * with `POSITION_OUT_OF_RANGE` when the log was trimmed past a reader that fell behind.
+   */
   readonly closed: Promise<void>
 }
 
 /** What happens without a caller to tell. The bus logs each and hands it to its listeners. */
 export type TransportEvent =
+  /** Partitions that this member gained; those that stayed with it are not named. */
   | { readonly type: 'assigned'; readonly group: string; readonly partitions: readonly TopicPartition[] }
+  /** Partitions that this member lost, also by leaving the group. */
   | { readonly type: 'revoked'; readonly group: string; readonly partitions: readonly TopicPartition[] }
   /** A committed position is outside of the log: records between it and `resetTo` are gone, or were never there. */
   | {

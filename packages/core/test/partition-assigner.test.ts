@@ -1,0 +1,104 @@
+import { type AssignableMember, assignPartitions, type TopicPartition } from '@busbar/core'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { seededRandom } from './seeded-random.js'
+
+const label = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
+
+function assign(members: readonly AssignableMember[], counts: Record<string, number>): Record<string, string[]> {
+  const assignments = assignPartitions(members, topic => counts[topic] ?? 0)
+  return Object.fromEntries([...assignments].map(([id, held]) => [id, held.map(label)]))
+}
+
+test('one member gets everything it subscribed to', () => {
+  assert.equal(assign([{ id: 'a', topics: ['t', 'u'] }], { t: 2, u: 1, v: 9 }), { a: ['t/0', 'u/0', 't/1'] })
+})
+
+test('partitions are shared evenly; with more members than partitions some get none', () => {
+  const members = ['a', 'b', 'c'].map(id => ({ id, topics: ['t'] }))
+  assert.equal(assign(members, { t: 4 }), { a: ['t/0', 't/3'], b: ['t/1'], c: ['t/2'] })
+  assert.equal(assign(members, { t: 2 }), { a: ['t/0'], b: ['t/1'], c: [] })
+})
+
+test('a topic that is not there, and one that is named twice, harm nobody', () => {
+  assert.equal(assign([{ id: 'a', topics: ['t', 't', 'nowhere'] }], { t: 1 }), { a: ['t/0'] })
+  assert.equal(assign([{ id: 'a', topics: [] }], {}), { a: [] })
+  assert.equal(assign([], { t: 1 }), {})
+})
+
+test('equal partition numbers of co-subscribed topics go to one member', () => {
+  const members = ['a', 'b'].map(id => ({ id, topics: ['t', 'u'] }))
+  assert.equal(assign(members, { t: 3, u: 2 }), { a: ['t/0', 'u/0', 't/2'], b: ['t/1', 'u/1'] })
+})
+
+test("nobody gets partitions of a topic that it didn't subscribe to, as in a rolling deploy", () => {
+  const old = { id: 'old', topics: ['t'] }
+  const young = { id: 'young', topics: ['t', 'u'] }
+  const shares = assign([old, young], { t: 2, u: 2 })
+  assert.equal(shares['old'], ['t/0'])
+  assert.equal(shares['young'], ['t/1', 'u/0', 'u/1'])
+})
+
+test('the order of the members makes no difference', () => {
+  const members = ['c', 'a', 'b'].map(id => ({ id, topics: ['t'] }))
+  const sorted = [...members].sort((x, y) => (x.id < y.id ? -1 : 1))
+  assert.equal(assign(members, { t: 5 })['a'], assign(sorted, { t: 5 })['a'])
+})
+
+test('members keep what they hold; a new one gets just its share', () => {
+  const owned = (...partitions: number[]) => partitions.map(partition => ({ topic: 't', partition }))
+  const shares = assign(
+    [
+      { id: 'a', topics: ['t'], owned: [] },
+      { id: 'b', topics: ['t'], owned: owned(1, 3, 5) },
+      { id: 'c', topics: ['t'], owned: owned(0, 2, 4) },
+    ],
+    { t: 6 },
+  )
+  assert.equal(shares, { a: ['t/4', 't/5'], b: ['t/1', 't/3'], c: ['t/0', 't/2'] })
+})
+
+test('whoever joins and leaves: complete, own topics only, even, co-partitioned, and unchanged when nothing changes', () => {
+  for (let seed = 1; seed <= 300; seed += 1) {
+    const random = seededRandom(seed)
+    const pick = (below: number) => Math.floor(random() * below)
+    const counts: Record<string, number> = { t: pick(8), u: 1 + pick(8), v: 1 + pick(8), w: 1 + pick(3) }
+    let members: AssignableMember[] = []
+    for (let step = 0; step < 6; step += 1) {
+      members = members.filter(() => random() < 0.8)
+      members.push({ id: `m${step}`, topics: Object.keys(counts).filter(() => random() < 0.6) })
+      const result = assignPartitions(members, topic => counts[topic] ?? 0)
+      const holderOf = new Map<string, string>()
+      for (const { id, topics } of members) {
+        for (const held of result.get(id) ?? []) {
+          assert.ok(topics.includes(held.topic), `seed ${seed}`)
+          assert.not.ok(holderOf.has(label(held)), `seed ${seed}: twice`)
+          holderOf.set(label(held), id)
+        }
+      }
+      for (const [topic, count] of Object.entries(counts)) {
+        const subscribers = members.filter(({ topics }) => topics.includes(topic)).map(({ id }) => id)
+        if (subscribers.length === 0) continue
+        const holders = Array.from({ length: count }, (_, partition) => holderOf.get(`${topic}/${partition}`))
+        assert.ok(holders.every(holder => holder !== undefined), `seed ${seed}: incomplete`)
+        const twins = Object.keys(counts).filter(other => {
+          return members.every(({ topics }) => topics.includes(other) === topics.includes(topic))
+        })
+        for (const twin of twins) {
+          const together = Math.min(count, counts[twin] ?? 0)
+          for (let partition = 0; partition < together; partition += 1) {
+            assert.is(holderOf.get(`${twin}/${partition}`), holders[partition], `seed ${seed}: not co-partitioned`)
+          }
+        }
+        if (count < Math.max(...twins.map(twin => counts[twin] ?? 0))) continue
+        const shares = subscribers.map(id => holders.filter(holder => holder === id).length)
+        assert.ok(Math.max(...shares) - Math.min(...shares) <= 1, `seed ${seed}: uneven ${shares}`)
+      }
+      members = members.map(member => ({ ...member, owned: result.get(member.id) ?? [] }))
+      const again = assignPartitions(members, topic => counts[topic] ?? 0)
+      for (const { id } of members) assert.equal(again.get(id)?.map(label), result.get(id)?.map(label), `seed ${seed}: moved`)
+    }
+  }
+})
+
+test.run()
