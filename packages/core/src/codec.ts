@@ -17,7 +17,10 @@ export interface Codec<In, Out = In> {
 }
 
 /** What a contract takes as its schema: any Standard Schema (then the wire format is JSON), or a codec. */
-export type Schema<In = never, Out = unknown> = StandardSchema<In, Out> | Codec<In, Out>
+export type Schema<In, Out> = StandardSchema<In, Out> | Codec<In, Out>
+
+/** Some schema, whatever its payload. */
+export type AnySchema = StandardSchema | Codec<never, unknown>
 
 /** The payload that a publisher gives for a schema. */
 export type SchemaInput<S> = S extends StandardSchema<infer In, unknown>

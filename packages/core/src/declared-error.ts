@@ -1,4 +1,4 @@
-import { type Codec, codecOf, type Schema, type SchemaInput, type SchemaOutput } from './codec.js'
+import { type AnySchema, type Codec, codecOf, type Schema, type SchemaInput, type SchemaOutput } from './codec.js'
 import { BusbarError } from './error.js'
 import { requireName } from './event.js'
 
@@ -30,7 +30,7 @@ export interface DeclaredErrorClass<In = never, Out = unknown> {
  *
  * @param name what it is called on the wire and in logs, for example `NotFound`.
  */
-export function defineError<S extends Schema>(
+export function defineError<S extends AnySchema>(
   name: string,
   options: { readonly data: S },
 ): DeclaredErrorClass<SchemaInput<S>, SchemaOutput<S>>

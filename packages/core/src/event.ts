@@ -1,4 +1,4 @@
-import { type Codec, codecOf, type Schema, type SchemaInput, type SchemaOutput } from './codec.js'
+import { type AnySchema, type Codec, codecOf, type Schema, type SchemaInput, type SchemaOutput } from './codec.js'
 import { BusbarError } from './error.js'
 import { type ContractTopic, topicOf, type TopicOptions } from './topic.js'
 
@@ -40,7 +40,7 @@ export type EventInput<E extends AnyEvent> = E extends EventDefinition<unknown, 
  * @param name the event's type on the wire (`ce_type`) and, unless given, its topic.
  * @throws BusbarError `CONFIG_INVALID` for an empty name, `TOPIC_INVALID` for a topic that Kafka would refuse.
  */
-export function defineEvent<S extends Schema>(
+export function defineEvent<S extends AnySchema>(
   name: string,
   options: EventOptions<SchemaInput<S>> & { readonly schema: S },
 ): EventDefinition<SchemaOutput<S>, SchemaInput<S>>

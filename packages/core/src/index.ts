@@ -10,7 +10,7 @@ export {
 } from './bus.js'
 export type { BusEvent } from './bus-event.js'
 export type { BusOptions, SubscribeBatchOptions, SubscribeOptions } from './bus-options.js'
-export type { Codec, Schema, SchemaInput, SchemaOutput } from './codec.js'
+export type { AnySchema, Codec, Schema, SchemaInput, SchemaOutput } from './codec.js'
 export type { Layer, Next } from './compose.js'
 export type { EventContext, PublishContext, RecordContext } from './context.js'
 export { type ContextKey, type ContextValues, createContextKey } from './context-values.js'

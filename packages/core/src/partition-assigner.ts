@@ -79,7 +79,12 @@ function holdersOf(members: readonly AssignableMember[]): Holders {
   return holders
 }
 
-function holderOf(slot: number, topics: string[], subscribers: readonly string[], holders: Holders): string | undefined {
+function holderOf(
+  slot: number,
+  topics: string[],
+  subscribers: readonly string[],
+  holders: Holders,
+): string | undefined {
   for (const topic of topics) {
     const id = holders.get(topic)?.get(slot)
     if (id !== undefined && subscribers.includes(id)) return id

@@ -1,4 +1,4 @@
-import { PrefixTracker, type PrefixSlot } from './prefix-tracker.js'
+import { type PrefixSlot, PrefixTracker } from './prefix-tracker.js'
 import type { Runtime, Timer } from './runtime.js'
 import type { Deliver, Delivery, DeliveryBatch, InboundRecord, Outcome, TopicPartition } from './transport.js'
 
@@ -156,7 +156,12 @@ export class PartitionSession {
 
   #deliver(deliveries: Delivery[]): void {
     if (deliveries.length === 0) return
-    const batch: DeliveryBatch = { topic: this.topic, partition: this.partition, deliveries, signal: this.signal }
+    const batch: DeliveryBatch = {
+      topic: this.topic,
+      partition: this.partition,
+      deliveries,
+      signal: this.signal,
+    }
     this.#busy += 1
     const welcomed = () => {
       this.#busy -= 1

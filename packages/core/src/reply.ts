@@ -1,7 +1,7 @@
 import type { Codec } from './codec.js'
 import { codecOf } from './codec.js'
 import type { DeliveryContext } from './context.js'
-import { DeclaredError } from './declared-error.js'
+import { DeclaredError, type DeclaredErrorClass } from './declared-error.js'
 import { BusbarError, reasonOf } from './error.js'
 import type { Publishable, Publisher } from './publish.js'
 import { type ReplyAddress, replyAddressOf, replyHeader } from './reply-headers.js'
@@ -34,7 +34,9 @@ export function responder(options: ResponderOptions): (context: DeliveryContext)
  */
 export function failureResponder(options: ResponderOptions): (context: DeliveryContext, thrown: unknown) => Promise<void> {
   return async (context, thrown) => {
-    context.logger.warn({ err: thrown }, 'request answered with an error')
+    // A declared error is an answer like any other.
+    const level = declaredOf(options.request, thrown) ? 'debug' : 'warn'
+    context.logger[level]({ err: thrown }, 'request answered with an error')
     const address = replyAddressOf(context.headers)
     if (address) await send(options, context, address, errorAnswer(options.request, thrown))
   }
@@ -75,7 +77,7 @@ async function publishAnswer({ request, publisher }: ResponderOptions, address: 
 
 function errorAnswer(request: AnyRequest, thrown: unknown): Answer {
   const message = wellFormed(reasonOf(thrown))
-  const declared = thrown instanceof DeclaredError ? request.errors.get(thrown.name) : undefined
+  const declared = declaredOf(request, thrown)
   const headers = {
     [replyHeader.errorCode]: declared ? 'DECLARED' : thrown instanceof BusbarError ? thrown.code : 'HANDLER_FAILED',
     [replyHeader.errorMessage]: message,
@@ -83,6 +85,10 @@ function errorAnswer(request: AnyRequest, thrown: unknown): Answer {
   }
   if (!declared) return { codec: codecOf(undefined), payload: undefined, headers }
   return { codec: declared.codec, payload: (thrown as DeclaredError).data, headers: { ...headers, [replyHeader.errorName]: declared.errorName } }
+}
+
+function declaredOf(request: AnyRequest, thrown: unknown): DeclaredErrorClass | undefined {
+  return thrown instanceof DeclaredError ? request.errors.get(thrown.name) : undefined
 }
 
 /** At most 1,000 characters that UTF-8 can hold. */

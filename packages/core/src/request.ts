@@ -1,4 +1,4 @@
-import { type Codec, codecOf, type Schema, type SchemaInput, type SchemaOutput } from './codec.js'
+import { type AnySchema, type Codec, codecOf, type Schema, type SchemaInput, type SchemaOutput } from './codec.js'
 import type { DeclaredErrorClass } from './declared-error.js'
 import { BusbarError } from './error.js'
 import { requireName } from './event.js'
@@ -35,7 +35,7 @@ export type AnyRequest = RequestDefinition<never, unknown, never, unknown>
  * @param name the request's type on the wire (`ce_type`) and, unless given, its topic.
  * @throws BusbarError `CONFIG_INVALID` for an empty name or two errors of one name, `TOPIC_INVALID` for a bad topic.
  */
-export function defineRequest<Q extends Schema, R extends Schema>(
+export function defineRequest<Q extends AnySchema, R extends AnySchema>(
   name: string,
   options: RequestOptions<SchemaInput<Q>> & { readonly request: Q; readonly reply: R },
 ): RequestDefinition<SchemaInput<Q>, SchemaOutput<Q>, SchemaInput<R>, SchemaOutput<R>>

@@ -1,4 +1,4 @@
-import { type Runtime, systemRuntime } from '@busbar/core'
+import type { Runtime } from '@busbar/core'
 
 /** A runtime whose timers run only when a test moves the clock. */
 export class ManualTimers implements Runtime {
@@ -6,7 +6,7 @@ export class ManualTimers implements Runtime {
   #pending: { dueMs: number; callback: () => void }[] = []
 
   readonly now = () => this.#nowMs
-  readonly defer = systemRuntime.defer
+  readonly defer = (callback: () => void) => void setImmediate(callback)
   readonly random = () => 0.5
   readonly uuid = () => 'id'
 
@@ -17,7 +17,10 @@ export class ManualTimers implements Runtime {
   setTimer(delayMs: number, callback: () => void) {
     const timer = { dueMs: this.#nowMs + delayMs, callback }
     this.#pending.push(timer)
-    return { cancel: () => void (this.#pending = this.#pending.filter(other => other !== timer)) }
+    const cancel = () => {
+      this.#pending = this.#pending.filter(other => other !== timer)
+    }
+    return { cancel }
   }
 
   /** Runs what falls due, in order, each followed by its microtasks. */

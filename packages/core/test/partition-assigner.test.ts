@@ -5,7 +5,10 @@ import { seededRandom } from './seeded-random.js'
 
 const label = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
 
-function assign(members: readonly AssignableMember[], counts: Record<string, number>): Record<string, string[]> {
+function assign(
+  members: readonly AssignableMember[],
+  counts: Record<string, number>,
+): Record<string, string[]> {
   const assignments = assignPartitions(members, topic => counts[topic] ?? 0)
   return Object.fromEntries([...assignments].map(([id, held]) => [id, held.map(label)]))
 }
@@ -22,6 +25,11 @@ test('partitions are shared evenly; with more members than partitions some get n
 
 test('a topic that is not there, and one that is named twice, harm nobody', () => {
   assert.equal(assign([{ id: 'a', topics: ['t', 't', 'nowhere'] }], { t: 1 }), { a: ['t/0'] })
+  const twice = [
+    { id: 'a', topics: ['t', 't', 'u'] },
+    { id: 'b', topics: ['t', 'u'] },
+  ]
+  assert.equal(assign(twice, { t: 1, u: 1 }), { a: ['t/0', 'u/0'], b: [] })
   assert.equal(assign([{ id: 'a', topics: [] }], {}), { a: [] })
   assert.equal(assign([], { t: 1 }), {})
 })
@@ -43,6 +51,20 @@ test('the order of the members makes no difference', () => {
   const members = ['c', 'a', 'b'].map(id => ({ id, topics: ['t'] }))
   const sorted = [...members].sort((x, y) => (x.id < y.id ? -1 : 1))
   assert.equal(assign(members, { t: 5 })['a'], assign(sorted, { t: 5 })['a'])
+})
+
+test('what a member holds and does not want any more goes to others', () => {
+  const gaveUp = { id: 'a', topics: ['u'], owned: [{ topic: 't', partition: 0 }] }
+  assert.equal(assign([gaveUp, { id: 'b', topics: ['t'] }], { t: 1, u: 1 }), { a: ['u/0'], b: ['t/0'] })
+})
+
+test('between members with equal shares of a topic, the one with less of the others goes first', () => {
+  const members = [
+    { id: 'a', topics: ['t', 'u'] },
+    { id: 'b', topics: ['t', 'u'] },
+    { id: 'c', topics: ['u'] },
+  ]
+  assert.equal(assign(members, { t: 1, u: 1 }), { a: ['t/0'], b: ['u/0'], c: [] })
 })
 
 test('members keep what they hold; a new one gets just its share', () => {
@@ -80,23 +102,31 @@ test('whoever joins and leaves: complete, own topics only, even, co-partitioned,
         const subscribers = members.filter(({ topics }) => topics.includes(topic)).map(({ id }) => id)
         if (subscribers.length === 0) continue
         const holders = Array.from({ length: count }, (_, partition) => holderOf.get(`${topic}/${partition}`))
-        assert.ok(holders.every(holder => holder !== undefined), `seed ${seed}: incomplete`)
+        assert.ok(
+          holders.every(holder => holder !== undefined),
+          `seed ${seed}: incomplete`,
+        )
         const twins = Object.keys(counts).filter(other => {
           return members.every(({ topics }) => topics.includes(other) === topics.includes(topic))
         })
         for (const twin of twins) {
           const together = Math.min(count, counts[twin] ?? 0)
           for (let partition = 0; partition < together; partition += 1) {
-            assert.is(holderOf.get(`${twin}/${partition}`), holders[partition], `seed ${seed}: not co-partitioned`)
+            assert.is(
+              holderOf.get(`${twin}/${partition}`),
+              holders[partition],
+              `seed ${seed}: not co-partitioned`,
+            )
           }
         }
         if (count < Math.max(...twins.map(twin => counts[twin] ?? 0))) continue
         const shares = subscribers.map(id => holders.filter(holder => holder === id).length)
-        assert.ok(Math.max(...shares) - Math.min(...shares) <= 1, `seed ${seed}: uneven ${shares}`)
+        assert.ok(Math.max(...shares) - Math.min(...shares) <= 1, `seed ${seed}: uneven ${shares.join()}`)
       }
       members = members.map(member => ({ ...member, owned: result.get(member.id) ?? [] }))
       const again = assignPartitions(members, topic => counts[topic] ?? 0)
-      for (const { id } of members) assert.equal(again.get(id)?.map(label), result.get(id)?.map(label), `seed ${seed}: moved`)
+      for (const { id } of members)
+        assert.equal(again.get(id)?.map(label), result.get(id)?.map(label), `seed ${seed}: moved`)
     }
   }
 })

@@ -1,4 +1,10 @@
-import { type Deliver, type Delivery, type DeliveryBatch, type InboundRecord, PartitionSession } from '@busbar/core'
+import {
+  type Deliver,
+  type Delivery,
+  type DeliveryBatch,
+  type InboundRecord,
+  PartitionSession,
+} from '@busbar/core'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ManualTimers, microtasks } from './manual-timers.js'
@@ -25,7 +31,9 @@ function open(options: { start?: number; maxInFlight?: number; deliver?: Deliver
     start: options.start ?? 0,
     runtime: timers,
     maxInFlight: options.maxInFlight ?? 100,
-    onProgress: () => void (progress += 1),
+    onProgress: () => {
+      progress += 1
+    },
     deliver: batch => {
       batches.push(batch)
       deliveries.push(...batch.deliveries)
@@ -33,7 +41,8 @@ function open(options: { start?: number; maxInFlight?: number; deliver?: Deliver
     },
   })
   const offsets = () => deliveries.map(delivery => delivery.record.offset)
-  const at = (offset: number) => deliveries.findLast(delivery => delivery.record.offset === offset) as Delivery
+  const at = (offset: number) =>
+    deliveries.findLast(delivery => delivery.record.offset === offset) as Delivery
   return { session, timers, batches, deliveries, offsets, at, progress: () => progress }
 }
 
@@ -50,7 +59,13 @@ test('delivers a batch of its partition, in order, and passes over what it has s
   void session.push([record(4), record(5), record(7)])
   void session.push([record(7), record(8)])
   assert.equal(offsets(), [5, 7, 8])
-  assert.equal(batches.map(({ topic, partition }) => [topic, partition]), [['t', 3], ['t', 3]])
+  assert.equal(
+    batches.map(({ topic, partition }) => [topic, partition]),
+    [
+      ['t', 3],
+      ['t', 3],
+    ],
+  )
   assert.equal([session.next, session.committable, session.unfinished], [9, 5, 3])
 })
 
@@ -153,6 +168,19 @@ test('paused, nothing comes again; resumed, what is due comes', async () => {
   assert.equal(offsets(), [0, 1, 0, 1])
 })
 
+test('what is due while paused waits on for a predecessor that is handed back with a delay', async () => {
+  const { session, timers, offsets, at } = open()
+  void session.push([record(0, 'a'), record(1, 'a')])
+  session.pause()
+  at(1).settle({ kind: 'nack' })
+  await timers.advance(0)
+  at(0).settle({ kind: 'nack', delayMs: 10 })
+  session.resume()
+  assert.equal(offsets(), [0, 1])
+  await timers.advance(10)
+  assert.equal(offsets(), [0, 1, 0, 1])
+})
+
 test('at the limit push holds back until a record is finished', async () => {
   const { session, at } = open({ maxInFlight: 2 })
   assert.ok(await isSettled(session.push([record(0)])))
@@ -168,7 +196,9 @@ test('push holds back until deliver welcomes more, also if it fails', async () =
   for (const outcome of ['resolve', 'reject'] as const) {
     let end = () => {}
     const deliver: Deliver = () => {
-      return new Promise((resolve, reject) => (end = outcome === 'resolve' ? resolve : () => reject(new Error('no'))))
+      return new Promise(
+        (resolve, reject) => (end = outcome === 'resolve' ? resolve : () => reject(new Error('no'))),
+      )
     }
     const { session } = open({ deliver })
     const pushed = session.push([record(0)])
@@ -203,12 +233,13 @@ test('revocation aborts the signal, wakes whoever waits, and ends settling and c
   session.revoke(reason)
   session.revoke(new Error('again'))
   assert.is(batches[0]?.signal.reason, reason)
+  assert.is(timers.pending, 0)
   assert.ok(await isSettled(pushed))
   assert.not.ok(at(1).settle({ kind: 'ack' }))
   void session.push([record(2)])
   await timers.advance(100)
   assert.equal(offsets(), [0, 1])
-  assert.equal([session.committable, timers.pending], [0, 0])
+  assert.is(session.committable, 0)
 })
 
 test('skipping passes over what is gone from the log', () => {
@@ -227,7 +258,9 @@ test('whatever is acknowledged or handed back when: order per key, no early comm
     const random = seededRandom(seed)
     const pick = (below: number) => Math.floor(random() * below)
     const total = 60
-    const log = Array.from({ length: total }, (_, offset) => record(offset, random() < 0.2 ? null : `k${pick(4)}`))
+    const log = Array.from({ length: total }, (_, offset) =>
+      record(offset, random() < 0.2 ? null : `k${pick(4)}`),
+    )
     const lanes = new Map<string, Delivery[]>()
     const done = new Set<number>()
     const laneOf = ({ key, offset }: InboundRecord) => (key === null ? `#${offset}` : String(key))
@@ -238,7 +271,10 @@ test('whatever is acknowledged or handed back when: order per key, no early comm
           const lane = lanes.get(laneOf(delivery.record)) ?? []
           const last = lane.at(-1)
           assert.ok(!last || last.record.offset < delivery.record.offset, `seed ${seed}: out of order`)
-          assert.not.ok(done.has(delivery.record.offset), `seed ${seed}: ${delivery.record.offset} came after its end`)
+          assert.not.ok(
+            done.has(delivery.record.offset),
+            `seed ${seed}: ${delivery.record.offset} came after its end`,
+          )
           lanes.set(laneOf(delivery.record), [...lane, delivery])
         }
       },
@@ -248,14 +284,16 @@ test('whatever is acknowledged or handed back when: order per key, no early comm
       assert.ok(step < 5_000, `seed ${seed}: stuck with ${done.size} of ${total}`)
       if (session.welcome && next < total) {
         const count = Math.min(1 + pick(5), 10 - session.unfinished)
-        void session.push(log.slice(next, (next += count)))
-        next = Math.min(next, total)
+        void session.push(log.slice(next, next + count))
+        next = Math.min(next + count, total)
       }
       const busy = [...lanes].filter(([, lane]) => lane.length > 0)
       const [name, lane = []] = busy[pick(busy.length)] ?? []
       const head = lane[0]
       if (name !== undefined && head) {
-        const isFirst = log.every(other => laneOf(other) !== name || other.offset >= head.record.offset || done.has(other.offset))
+        const isFirst = log.every(
+          other => laneOf(other) !== name || other.offset >= head.record.offset || done.has(other.offset),
+        )
         assert.ok(isFirst, `seed ${seed}: ${head.record.offset} overtook its key`)
         if (random() < 0.3) {
           // As the contract asks: what the key has behind it is handed back in the same turn.

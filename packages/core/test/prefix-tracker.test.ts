@@ -1,4 +1,4 @@
-import { PrefixTracker, type PrefixSlot } from '@busbar/core'
+import { type PrefixSlot, PrefixTracker } from '@busbar/core'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { seededRandom } from './seeded-random.js'
@@ -71,7 +71,11 @@ test('agrees with a naive model, whatever finishes when', () => {
         tracker.skipTo(next)
       }
       const committable = Math.min(next, ...open.map(slot => slot.position))
-      assert.equal([tracker.committable, tracker.next, tracker.unfinished], [committable, next, open.length], `seed ${seed}`)
+      assert.equal(
+        [tracker.committable, tracker.next, tracker.unfinished],
+        [committable, next, open.length],
+        `seed ${seed}`,
+      )
     }
   }
 })

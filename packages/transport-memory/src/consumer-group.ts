@@ -1,4 +1,10 @@
-import { assignPartitions, BusbarError, type PartitionPosition, type Runtime, type TopicPartition } from '@busbar/core'
+import {
+  assignPartitions,
+  BusbarError,
+  type PartitionPosition,
+  type Runtime,
+  type TopicPartition,
+} from '@busbar/core'
 import { labelOf } from './partition-label.js'
 import type { Topic } from './topic.js'
 
@@ -12,7 +18,7 @@ export interface GroupParticipant {
   readonly from: 'earliest' | 'latest'
   /** Takes partitions away, while commits of them still count. */
   revoke(partitions: readonly TopicPartition[]): void
-  /** Opens a generation, with the partitions that are new to this member. */
+  /** Opens a generation, with the partitions that are new to this member. May come once after it left. */
   assign(generation: number, gained: readonly TopicPartition[]): void
 }
 
@@ -101,7 +107,10 @@ export class ConsumerGroup {
   /** Moves a position from outside, as operators do. Throws `CONFIG_INVALID` while the group has members. */
   reset(position: CommittedPosition): void {
     if (this.#members.size > 0) {
-      throw new BusbarError('CONFIG_INVALID', `positions of group '${this.name}' cannot be reset while it has members`)
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `positions of group '${this.name}' cannot be reset while it has members`,
+      )
     }
     this.#setCommitted(position)
   }
@@ -115,7 +124,9 @@ export class ConsumerGroup {
         positions.push({ topic, partition, committed, end, lag: Math.max(0, end - committed) })
       }
     }
-    return positions.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
+    return positions.sort((a, b) =>
+      a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+    )
   }
 
   describe(): GroupDescription {
@@ -152,8 +163,6 @@ export class ConsumerGroup {
     this.#assignment = after
     this.#holders = holders
     for (const member of members) {
-      // Whoever heard of a revocation may have left in the same breath.
-      if (!this.#members.has(member.id)) continue
       const held = after.get(member.id) ?? []
       const gained = held.filter(partition => holdersBefore.get(labelOf(partition)) !== member.id)
       member.assign(this.#generation, gained)
@@ -165,13 +174,19 @@ export class ConsumerGroup {
    * Fixes where partitions start that have no position. `latest` is for topics that are new to the group: a partition
    * that was added to a known topic may already hold records that nobody has seen.
    */
-  #commitStarts(members: readonly GroupParticipant[], assignment: ReadonlyMap<string, readonly TopicPartition[]>): void {
+  #commitStarts(
+    members: readonly GroupParticipant[],
+    assignment: ReadonlyMap<string, readonly TopicPartition[]>,
+  ): void {
     const known = new Set(this.#committed.keys())
     for (const { id, from } of members) {
       for (const held of assignment.get(id) ?? []) {
         const log = this.#topicOf(held.topic)?.logs[held.partition]
         if (!log || this.committed(held) !== undefined) continue
-        this.#setCommitted({ ...held, position: from === 'latest' && !known.has(held.topic) ? log.end : log.start })
+        this.#setCommitted({
+          ...held,
+          position: from === 'latest' && !known.has(held.topic) ? log.end : log.start,
+        })
       }
     }
   }
@@ -185,6 +200,7 @@ export class ConsumerGroup {
 
 function holdersOf(assignment: ReadonlyMap<string, readonly TopicPartition[]>): Map<string, string> {
   const holders = new Map<string, string>()
-  for (const [id, partitions] of assignment) for (const partition of partitions) holders.set(labelOf(partition), id)
+  for (const [id, partitions] of assignment)
+    for (const partition of partitions) holders.set(labelOf(partition), id)
   return holders
 }

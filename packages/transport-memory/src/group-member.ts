@@ -4,7 +4,6 @@ import {
   type Deliver,
   type Runtime,
   type SubscribeSpec,
-  type Timer,
   type TopicPartition,
   type TransportSubscription,
 } from '@busbar/core'
@@ -12,8 +11,9 @@ import { ByteArena } from './byte-arena.js'
 import type { ConsumerGroup, GroupParticipant } from './consumer-group.js'
 import { HeldPartition } from './held-partition.js'
 import type { MemoryBroker } from './memory-broker.js'
-import type { PartitionLog } from './partition-log.js'
 import { labelOf } from './partition-label.js'
+import type { PartitionLog } from './partition-log.js'
+import { PrefixCommitter } from './prefix-committer.js'
 import { Settled } from './settled.js'
 
 export interface GroupMemberOptions {
@@ -37,11 +37,11 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   readonly #arena = new ByteArena()
   readonly #held = new Map<string, HeldPartition>()
   readonly #closed = new Settled()
+  readonly #committer: PrefixCommitter
   #topics: readonly string[]
   #generation = 0
   #paused = false
   #ended = false
-  #commitTimer: Timer | undefined
 
   constructor(options: GroupMemberOptions) {
     const { broker, connection, spec } = options
@@ -52,6 +52,12 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
     this.clientId = connection.clientId
     this.runtime = connection.runtime
     this.from = spec.from
+    this.#committer = new PrefixCommitter({
+      runtime: this.runtime,
+      intervalMs: options.commitIntervalMs,
+      held: () => this.#held.values(),
+      commit: positions => this.#group.commit(this.id, this.#generation, positions),
+    })
   }
 
   get topics(): readonly string[] {
@@ -78,7 +84,7 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
 
   revoke(lost: readonly TopicPartition[]): void {
     if (this.#ended) return
-    this.#commit()
+    this.#committer.now()
     for (const partition of lost) this.#close(partition, 'moved to another member')
     this.#tell('revoked', lost)
   }
@@ -103,20 +109,24 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   async seek(target: TopicPartition, to: 'earliest' | 'latest' | number): Promise<void> {
     this.#refuseClosed()
     const held = this.#held.get(labelOf(target))
-    if (!held) throw new BusbarError('CONFIG_INVALID', `cannot seek ${labelOf(target)}: this member does not hold it`)
+    if (!held)
+      throw new BusbarError('CONFIG_INVALID', `cannot seek ${labelOf(target)}: this member does not hold it`)
     if (typeof to === 'number' && !Number.isSafeInteger(to)) {
-      throw new BusbarError('CONFIG_INVALID', `cannot seek ${labelOf(target)} to ${to}: a position is a whole number`)
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `cannot seek ${labelOf(target)} to ${to}: a position is a whole number`,
+      )
     }
     this.#close(target, 'continues at another position')
     const position = to === 'earliest' ? held.log.start : to === 'latest' ? held.log.end : to
     this.#open(held.log, position)
-    this.#commitLater()
+    this.#committer.later()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended) return
     const held = [...this.#held.values()].map(({ log: { topic, partition } }) => ({ topic, partition }))
-    this.#commit()
+    this.#committer.now()
     this.#end('the subscription was closed')
     this.#group.leave(this.id)
     this.#tell('revoked', held)
@@ -127,13 +137,16 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   crash(): void {
     if (this.#ended) return
     this.#end('the member crashed')
-    this.#closed.reject(new BusbarError('CONSUMER_CRASHED', `member '${this.id}' of group '${this.#group.name}' crashed`))
+    this.#closed.reject(
+      new BusbarError('CONSUMER_CRASHED', `member '${this.id}' of group '${this.#group.name}' crashed`),
+    )
     this.runtime.setTimer(this.#options.broker.sessionTimeoutMs, () => this.#group.leave(this.id))
   }
 
   #open(log: PartitionLog, position: number): void {
-    const isInside = position >= log.start && position <= log.end
-    const start = isInside ? position : log.start
+    // A start below the log is found when it is fetched from; beyond its end nothing would ever come.
+    const isBeyond = position > log.end
+    const start = isBeyond ? log.start : position
     const { deliver, spec, connection } = this.#options
     const held = new HeldPartition({
       log,
@@ -144,13 +157,13 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
       runtime: connection.runtime,
       arena: this.#arena,
       paused: this.#paused,
-      onProgress: () => this.#commitLater(),
+      onProgress: () => this.#committer.later(),
       onOutOfRange: (lost, resetTo) => this.#tellOutOfRange(log, lost, resetTo),
     })
     this.#held.set(labelOf(log), held)
-    if (isInside) return
+    if (!isBeyond) return
     this.#tellOutOfRange(log, position, start)
-    this.#commitLater()
+    this.#committer.later()
   }
 
   #close(partition: TopicPartition, why: string): void {
@@ -161,25 +174,9 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
 
   #end(why: string): void {
     this.#ended = true
-    this.#commitTimer?.cancel()
-    this.#commitTimer = undefined
+    this.#committer.cancel()
     for (const held of [...this.#held.values()]) this.#close(held.log, why)
     this.#options.onEnd(this)
-  }
-
-  #commitLater(): void {
-    this.#commitTimer ??= this.runtime.setTimer(this.#options.commitIntervalMs, () => this.#commit())
-  }
-
-  #commit(): void {
-    this.#commitTimer?.cancel()
-    this.#commitTimer = undefined
-    const moved = [...this.#held.values()].filter(held => held.session.committable !== held.lastCommitted)
-    const positions = moved.map(({ session, log }) => {
-      return { topic: log.topic, partition: log.partition, position: session.committable }
-    })
-    if (moved.length === 0 || !this.#group.commit(this.id, this.#generation, positions)) return
-    for (const held of moved) held.lastCommitted = held.session.committable
   }
 
   #tell(type: 'assigned' | 'revoked', partitions: readonly TopicPartition[]): void {
@@ -189,12 +186,22 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
 
   #tellOutOfRange({ topic, partition, start, end }: PartitionLog, position: number, resetTo: number): void {
     const group = this.#group.name
-    const message = `group '${group}' stands at ${position} in ${topic}/${partition}, which has ${start} to ${end}: goes on at ${resetTo}`
+    const place = `${topic}/${partition}, which has ${start} to ${end}`
+    const message = `group '${group}' stands at ${position} in ${place}: it goes on at ${resetTo}`
     const error = new BusbarError('POSITION_OUT_OF_RANGE', message)
-    this.#options.connection.onEvent({ type: 'position-out-of-range', group, topic, partition, position, resetTo, error })
+    this.#options.connection.onEvent({
+      type: 'position-out-of-range',
+      group,
+      topic,
+      partition,
+      position,
+      resetTo,
+      error,
+    })
   }
 
   #refuseClosed(): void {
-    if (this.#ended) throw new BusbarError('BUS_CLOSED', `member '${this.id}' of group '${this.#group.name}' is closed`)
+    if (this.#ended)
+      throw new BusbarError('BUS_CLOSED', `member '${this.id}' of group '${this.#group.name}' is closed`)
   }
 }

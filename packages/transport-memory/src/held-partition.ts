@@ -21,7 +21,7 @@ export interface HeldPartitionOptions {
   readonly onOutOfRange: (position: number, resetTo: number) => void
 }
 
-/** A partition while a member holds it: moves records from the log to a session as long as the session welcomes them. */
+/** A partition while a member holds it: moves records from the log to a session as long as that welcomes them. */
 export class HeldPartition {
   readonly session: PartitionSession
   /** The position that was committed last. */
@@ -46,7 +46,6 @@ export class HeldPartition {
       maxInFlight,
       onProgress,
     })
-    if (this.#paused) this.session.pause()
     this.#fetching = new DeferredTask(runtime, () => this.#fetch())
     this.#unwatch = log.watch(() => this.#fetching.schedule())
     this.#fetching.schedule()
@@ -76,7 +75,10 @@ export class HeldPartition {
     const { session } = this
     const { log, runtime, arena, maxInFlight } = this.#options
     if (this.#paused || this.#waiting || session.signal.aborted) return
-    if (!session.welcome) return this.#fetchAfter(session.whenWelcome())
+    if (!session.welcome) {
+      this.#fetchAfter(session.whenWelcome())
+      return
+    }
     log.expire(runtime.now())
     const position = session.next
     if (position < log.start) {

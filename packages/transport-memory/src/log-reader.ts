@@ -1,8 +1,8 @@
 import { BusbarError, type ReadSpec, type Receive, type Runtime, type TransportReader } from '@busbar/core'
 import { ByteArena } from './byte-arena.js'
 import { DeferredTask } from './deferred-task.js'
-import { fetchLimits, type PartitionLog } from './partition-log.js'
 import { labelOf } from './partition-label.js'
+import { fetchLimits, type PartitionLog } from './partition-log.js'
 import { Settled } from './settled.js'
 import { inboundOf } from './stored-record.js'
 import type { Topic } from './topic.js'
@@ -30,7 +30,9 @@ export class LogReader implements TransportReader {
   constructor(options: LogReaderOptions) {
     this.#options = options
     const { topic, spec, runtime } = options
-    const logs = spec.partitions ? [...new Set(spec.partitions)].map(partition => topic.log(partition)) : topic.logs
+    const logs = spec.partitions
+      ? [...new Set(spec.partitions)].map(partition => topic.log(partition))
+      : topic.logs
     const starts = logs.map(log => ({ log, start: startOf(log, spec.from) }))
     for (const { log, start } of starts) this.#follow(log, start)
     if (this.#open === 0 && spec.until === 'end') runtime.defer(() => this.#finish())

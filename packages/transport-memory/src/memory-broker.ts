@@ -1,10 +1,22 @@
-import { BusbarError, type InboundRecord, type PartitionPosition, type TopicPartition, type TopicSpec } from '@busbar/core'
+import {
+  BusbarError,
+  type InboundRecord,
+  type PartitionPosition,
+  type TopicPartition,
+  type TopicSpec,
+} from '@busbar/core'
 import { ByteArena } from './byte-arena.js'
 import { type CommittedPosition, ConsumerGroup, type GroupDescription } from './consumer-group.js'
 import { inboundOf } from './stored-record.js'
 import { Topic } from './topic.js'
 import { checkCount, checkTopicMatches, checkTopicName } from './topic-check.js'
-import { type BrokerDefaults, defaultConfig, readSettings, type Retention, type TopicConfig } from './topic-settings.js'
+import {
+  type BrokerDefaults,
+  defaultConfig,
+  type Retention,
+  readSettings,
+  type TopicConfig,
+} from './topic-settings.js'
 
 export interface MemoryBrokerOptions {
   /** Partitions of a topic that is created without a number. Default: 3. */
@@ -54,7 +66,10 @@ export class MemoryBroker {
     this.sessionTimeoutMs = options.sessionTimeoutMs ?? 0
     this.#partitions = options.partitions ?? 3
     this.#autoCreateTopics = options.autoCreateTopics ?? false
-    this.#defaults = { maxRecordBytes: options.maxRecordBytes ?? 1_048_576, retention: options.retention ?? {} }
+    this.#defaults = {
+      maxRecordBytes: options.maxRecordBytes ?? 1_048_576,
+      retention: options.retention ?? {},
+    }
   }
 
   /** The names of all topics, in the order of their creation. */
@@ -68,12 +83,18 @@ export class MemoryBroker {
     this.#create(name, options)
   }
 
-  /** Adds partitions until the topic has that many; groups rebalance, readers follow. Throws `TOPIC_INVALID` for fewer. */
+  /**
+   * Adds partitions until the topic has that many: groups rebalance, readers follow. Throws `TOPIC_MISSING`, and
+   * `TOPIC_INVALID` for fewer than there are.
+   */
   addPartitions(name: string, partitions: number): void {
     const topic = this.topic(name)
     checkCount(name, 'partitions', partitions)
     if (partitions < topic.logs.length) {
-      throw new BusbarError('TOPIC_INVALID', `topic '${name}' has ${topic.logs.length} partitions: ${partitions} are fewer`)
+      throw new BusbarError(
+        'TOPIC_INVALID',
+        `topic '${name}' has ${topic.logs.length} partitions: ${partitions} are fewer`,
+      )
     }
     topic.grow(partitions)
     for (const group of this.#groups.values()) if (group.wants(name)) void group.rejoin()
@@ -97,8 +118,9 @@ export class MemoryBroker {
   }
 
   /**
-   * Keeps the latest record of each key of a topic now, whatever its policy; it happens by itself with
-   * `cleanup.policy=compact`. Tombstones older than `delete.retention.ms` at `nowMs` go too. Default of `nowMs`: 0, they stay.
+   * Keeps the latest record of each key of a topic now, whatever its policy; with `cleanup.policy=compact` it happens
+   * by itself. Tombstones that are older than `delete.retention.ms` at `nowMs` go too. Default of `nowMs`: 0, so that
+   * they stay. Throws `TOPIC_MISSING`.
    */
   compact(topic: string, nowMs = 0): void {
     for (const log of this.topic(topic).logs) log.compact(nowMs)
@@ -126,15 +148,22 @@ export class MemoryBroker {
     if (topic) return topic
     checkTopicName(name)
     if (this.#autoCreateTopics) return this.#create(name, {})
-    throw new BusbarError('TOPIC_MISSING', `topic '${name}' does not exist: create it, or set autoCreateTopics`)
+    throw new BusbarError(
+      'TOPIC_MISSING',
+      `topic '${name}' does not exist: create it, or set autoCreateTopics`,
+    )
   }
 
   /** For transports: creates or verifies a topic. Throws `TOPIC_MISSING`, `TOPIC_MISMATCH` or `TOPIC_INVALID`. */
   ensureTopic(spec: TopicSpec): void {
     const topic = this.#topics.get(spec.name)
-    if (topic) return checkTopicMatches(topic, spec, defaultConfig(this.#defaults))
+    if (topic) {
+      checkTopicMatches(topic, spec, defaultConfig(this.#defaults))
+      return
+    }
     checkTopicName(spec.name)
-    if (!spec.create) throw new BusbarError('TOPIC_MISSING', `topic '${spec.name}' does not exist and may not be created`)
+    if (!spec.create)
+      throw new BusbarError('TOPIC_MISSING', `topic '${spec.name}' does not exist and may not be created`)
     this.#create(spec.name, spec)
   }
 

@@ -93,7 +93,13 @@ class BrokerTransport implements MemoryTransport {
   async read(spec: ReadSpec, receive: Receive): Promise<TransportReader> {
     const { runtime } = this.#connected()
     const topic = this.broker.topic(spec.topic)
-    const reader = new LogReader({ topic, spec, receive, runtime, onEnd: ended => this.#readers.delete(ended) })
+    const reader = new LogReader({
+      topic,
+      spec,
+      receive,
+      runtime,
+      onEnd: ended => this.#readers.delete(ended),
+    })
     this.#readers.add(reader)
     return reader
   }
@@ -126,6 +132,9 @@ class BrokerTransport implements MemoryTransport {
 
   #connected(): Connection {
     if (this.#connection) return this.#connection
-    throw new BusbarError('BUS_CLOSED', 'the memory transport is not connected: it was closed, crashed, or never connected')
+    throw new BusbarError(
+      'BUS_CLOSED',
+      'the memory transport is not connected: it was closed, crashed, or never connected',
+    )
   }
 }

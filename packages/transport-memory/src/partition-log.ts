@@ -84,7 +84,8 @@ export class PartitionLog {
     const start = Math.min(position, this.#end)
     if (start <= this.#start) return
     const head = this.#indexOf(start)
-    for (let index = this.#head; index < head; index += 1) this.#byteLength -= this.#at(index).content.byteLength
+    for (let index = this.#head; index < head; index += 1)
+      this.#byteLength -= this.#at(index).content.byteLength
     this.#start = start
     this.#head = head
     if (this.#head >= 1024 && this.#head * 2 >= this.#records.length) {

@@ -33,7 +33,10 @@ export class RecordSender {
       try {
         positions.push(this.#store(record, nowMs))
       } catch (thrown) {
-        failures.push({ index, error: BusbarError.from(thrown, 'INTERNAL', `storing a record in '${record.topic}'`) })
+        failures.push({
+          index,
+          error: BusbarError.from(thrown, 'INTERNAL', `storing a record in '${record.topic}'`),
+        })
       }
     }
     if (failures.length > 0) throw errorOf(failures, records.length)

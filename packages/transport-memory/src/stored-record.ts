@@ -1,4 +1,10 @@
-import type { InboundHeaders, InboundRecord, OutboundHeaders, OutboundRecord, TopicPartition } from '@busbar/core'
+import type {
+  InboundHeaders,
+  InboundRecord,
+  OutboundHeaders,
+  OutboundRecord,
+  TopicPartition,
+} from '@busbar/core'
 import type { ByteArena } from './byte-arena.js'
 
 /** A record as the log keeps it: bytes of its own, which nobody outside ever sees. */
@@ -28,7 +34,8 @@ export function contentOf(record: OutboundRecord, arena: ByteArena): RecordConte
   const headers = storedHeaders(record.headers, arena)
   let byteLength = (key?.byteLength ?? 0) + (value?.byteLength ?? 0)
   for (const [name, content] of headers) {
-    for (const one of isSingle(content) ? [content] : content) byteLength += name.length + Buffer.byteLength(one)
+    for (const one of isSingle(content) ? [content] : content)
+      byteLength += name.length + Buffer.byteLength(one)
   }
   return { key, value, headers, timestampMs: record.timestampMs, byteLength }
 }
@@ -61,7 +68,8 @@ function storedHeaders(headers: OutboundHeaders, arena: ByteArena): StoredHeader
 }
 
 function inboundHeaders(stored: readonly StoredHeader[], arena: ByteArena): InboundHeaders {
-  const bytesOf = (value: HeaderValue) => (typeof value === 'string' ? arena.encode(value) : arena.copy(value))
+  const bytesOf = (value: HeaderValue) =>
+    typeof value === 'string' ? arena.encode(value) : arena.copy(value)
   const headers: Record<string, Uint8Array | readonly Uint8Array[]> = {}
   for (const [name, content] of stored) {
     const value = isSingle(content) ? bytesOf(content) : content.map(bytesOf)

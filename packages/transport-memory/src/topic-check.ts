@@ -24,12 +24,16 @@ export function checkCount(topic: string, what: 'partitions' | 'replication', co
 export function checkTopicMatches(topic: Topic, spec: TopicSpec, defaults: TopicConfig): void {
   const differences: string[] = []
   const compare = (what: string, is: number | string | undefined, declared: number | string | undefined) => {
-    if (declared !== undefined && is !== declared) differences.push(`${what} is ${is ?? 'not set'}, declared ${declared}`)
+    if (declared !== undefined && is !== declared)
+      differences.push(`${what} is ${is ?? 'not set'}, declared ${declared}`)
   }
   compare('partitions', topic.logs.length, spec.partitions)
   compare('replication', topic.replication, spec.replication)
   const actual = { ...defaults, ...topic.config }
   for (const [name, declared] of Object.entries(spec.config ?? {})) compare(name, actual[name], declared)
   if (differences.length === 0) return
-  throw new BusbarError('TOPIC_MISMATCH', `topic '${topic.name}' is not as declared: ${differences.join('; ')}`)
+  throw new BusbarError(
+    'TOPIC_MISMATCH',
+    `topic '${topic.name}' is not as declared: ${differences.join('; ')}`,
+  )
 }

@@ -49,15 +49,26 @@ export function readSettings(topic: string, config: TopicConfig, defaults: Broke
   const effective = { ...defaultConfig(defaults), ...config }
   const policy = String(effective['cleanup.policy']).replaceAll(' ', '')
   if (!policies.includes(policy)) {
-    throw new BusbarError('TOPIC_INVALID', `topic '${topic}': cleanup.policy '${policy}' is none of ${policies.join(' | ')}`)
+    throw new BusbarError(
+      'TOPIC_INVALID',
+      `topic '${topic}': cleanup.policy '${policy}' is none of ${policies.join(' | ')}`,
+    )
   }
   const numberOf = (name: string): number => {
     const value = Number(effective[name])
     if (Number.isInteger(value) && value >= -1) return value
-    throw new BusbarError('TOPIC_INVALID', `topic '${topic}': ${name} '${effective[name]}' is no whole number from -1 on`)
+    throw new BusbarError(
+      'TOPIC_INVALID',
+      `topic '${topic}': ${name} '${effective[name]}' is no whole number from -1 on`,
+    )
   }
-  const boundOf = (name: string): number => (numberOf(name) === -1 ? Number.POSITIVE_INFINITY : numberOf(name))
-  const unbounded = { records: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY, ms: Number.POSITIVE_INFINITY }
+  const boundOf = (name: string): number =>
+    numberOf(name) === -1 ? Number.POSITIVE_INFINITY : numberOf(name)
+  const unbounded = {
+    records: Number.POSITIVE_INFINITY,
+    bytes: Number.POSITIVE_INFINITY,
+    ms: Number.POSITIVE_INFINITY,
+  }
   const bounds = {
     records: defaults.retention.records ?? Number.POSITIVE_INFINITY,
     bytes: boundOf('retention.bytes'),

@@ -15,7 +15,13 @@ export class Topic {
   readonly #logs: PartitionLog[] = []
   readonly #watchers = new Set<() => void>()
 
-  constructor(options: { name: string; partitions: number; replication: number; config: TopicConfig; settings: TopicSettings }) {
+  constructor(options: {
+    name: string
+    partitions: number
+    replication: number
+    config: TopicConfig
+    settings: TopicSettings
+  }) {
     this.name = options.name
     this.config = options.config
     this.replication = options.replication

@@ -1,9 +1,9 @@
+import { memoryBroker } from '@busbar/transport-memory'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { memoryBroker } from '@busbar/transport-memory'
 import { ConsumerGroup, type GroupParticipant } from '../dist/consumer-group.js'
-import { committed, connect, holdings, Inbox, record, rejects, subscribe } from './harness.js'
 import { FakeRuntime } from './fake-runtime.js'
+import { committed, connect, holdings, Inbox, record, rejects, subscribe } from './harness.js'
 
 /** One topic with one partition and a service that sends to it. */
 async function single(partitions = 1) {
@@ -11,7 +11,8 @@ async function single(partitions = 1) {
   const broker = memoryBroker({ partitions })
   broker.createTopic('t')
   const service = await connect(runtime, { broker })
-  const send = (...values: string[]) => service.transport.send(values.map(value => record('t', value, { partition: 0 })))
+  const send = (...values: string[]) =>
+    service.transport.send(values.map(value => record('t', value, { partition: 0 })))
   return { runtime, broker, service, send }
 }
 
@@ -30,7 +31,9 @@ test('a new group at latest commits its start before subscribe resolves, and mis
   const { runtime, service, send, broker } = await single()
   await send('old')
   const first = await connect(runtime, { broker })
-  await runtime.until(first.transport.subscribe({ group: 'g', topics: ['t'], from: 'latest', maxInFlight: 10 }, async () => {}))
+  await runtime.until(
+    first.transport.subscribe({ group: 'g', topics: ['t'], from: 'latest', maxInFlight: 10 }, async () => {}),
+  )
   assert.equal(committed(broker), [1])
   first.transport.crash()
   await send('while nobody runs')
@@ -75,14 +78,27 @@ test('a partition that stays keeps its session; one that moves is committed, abo
   await subscribe(runtime, other, second)
 
   assert.equal(holdings(broker), ['t/0', 't/1'])
-  assert.equal(signals.map(({ partition, signal }) => [partition, signal.aborted]), [[0, false], [1, true]])
+  assert.equal(
+    signals.map(({ partition, signal }) => [partition, signal.aborted]),
+    [
+      [0, false],
+      [1, true],
+    ],
+  )
   assert.not.ok(first.get('b1').settle({ kind: 'ack' }), 'a moved partition takes no settlement')
   assert.equal(second.values, ['b1', 'c1'])
   first.ack('a0', 'b0', 'c0')
   await runtime.advance(5)
   assert.equal(committed(broker), [3, 1])
-  assert.equal(first.values.filter(value => value.endsWith('0')), ['a0', 'b0', 'c0'], 'a kept partition is not redelivered')
-  assert.equal(service.events.map(({ type }) => type), ['assigned', 'revoked'])
+  assert.equal(
+    first.values.filter(value => value.endsWith('0')),
+    ['a0', 'b0', 'c0'],
+    'a kept partition is not redelivered',
+  )
+  assert.equal(
+    service.events.map(({ type }) => type),
+    ['assigned', 'revoked'],
+  )
 })
 
 test('closing a subscription commits the finished prefix and hands the rest on', async () => {
@@ -167,11 +183,17 @@ test('commits are fenced by membership, generation and ownership', async () => {
   assert.not.ok(group.commit('a', 2, [p1]), "another member's partition")
   assert.not.ok(group.commit('a', 2, [p0, p1]), 'all or nothing')
   assert.not.ok(group.commit('nobody', 2, [p0]))
-  assert.equal(group.positions().map(position => position.committed), [0, 0])
+  assert.equal(
+    group.positions().map(position => position.committed),
+    [0, 0],
+  )
   assert.ok(group.commit('a', 2, [p0]))
   group.leave('a')
   assert.not.ok(group.commit('a', 2, [p0]), 'after leaving')
-  assert.equal(group.positions().map(position => position.committed), [7, 0])
+  assert.equal(
+    group.positions().map(position => position.committed),
+    [7, 0],
+  )
 })
 
 test('joins of one turn share a rebalance', async () => {
@@ -223,7 +245,9 @@ test('a member that retention overtakes is told, and goes on', async () => {
   inbox.ack('a')
   await runtime.settle()
   assert.equal(inbox.values, ['a', 'b', 'd'])
-  const lost = service.events.flatMap(event => (event.type === 'position-out-of-range' ? [[event.position, event.resetTo]] : []))
+  const lost = service.events.flatMap(event =>
+    event.type === 'position-out-of-range' ? [[event.position, event.resetTo]] : [],
+  )
   assert.equal(lost, [[2, 3]])
   inbox.ack('b', 'd')
   broker.trim({ topic: 't', partition: 0 }, 4)
@@ -233,10 +257,30 @@ test('a member that retention overtakes is told, and goes on', async () => {
   assert.equal(broker.positions('g'), [{ topic: 't', partition: 0, committed: 5, end: 5, lag: 0 }])
 })
 
+test('what grew too old while its member was busy is gone, and said to be', async () => {
+  const { runtime, broker, service } = await single()
+  broker.createTopic('short', { config: { 'retention.ms': '100' } })
+  const inbox = new Inbox()
+  await subscribe(runtime, service, inbox, { topics: ['short'], maxInFlight: 1 })
+  await service.transport.send(['a', 'b'].map(value => record('short', value)))
+  await runtime.advance(101)
+  inbox.ack('a')
+  await runtime.advance(5)
+  assert.equal(inbox.values, ['a'])
+  assert.equal(
+    service.events.map(({ type }) => type),
+    ['assigned', 'position-out-of-range'],
+  )
+  assert.equal(committed(broker), [2])
+})
+
 test('positions cannot be reset under running members', async () => {
   const { runtime, broker, service } = await single()
   await subscribe(runtime, service, new Inbox())
-  assert.throws(() => broker.resetPosition('g', { topic: 't', partition: 0, position: 0 }), /while it has members/)
+  assert.throws(
+    () => broker.resetPosition('g', { topic: 't', partition: 0, position: 0 }),
+    /while it has members/,
+  )
 })
 
 test('changed topics rejoin: old ones are committed and given up, kept ones go on', async () => {

@@ -1,9 +1,9 @@
-import { test } from 'uvu'
-import * as assert from 'uvu/assert'
 import type { Deliver, Delivery } from '@busbar/core'
 import { memoryBroker } from '@busbar/transport-memory'
-import { committed, connect, Inbox, record, rejects, subscribe, text } from './harness.js'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
 import { FakeRuntime } from './fake-runtime.js'
+import { committed, connect, Inbox, record, rejects, subscribe, text } from './harness.js'
 
 const t0 = { topic: 't', partition: 0 }
 
@@ -58,7 +58,10 @@ test('at its limit a partition waits, alone, and goes on as soon as there is roo
   await service.transport.send([record('t', 'x', { partition: 1 })])
   await runtime.settle()
   assert.equal(inbox.values.sort(), ['a', 'b', 'c', 'x'])
-  inbox.ack('b', 'c')
+  inbox.ack('b')
+  await runtime.settle()
+  assert.equal(inbox.values.sort(), ['a', 'b', 'c', 'd', 'x'])
+  inbox.ack('c')
   await runtime.settle()
   assert.equal(inbox.values.sort(), ['a', 'b', 'c', 'd', 'e', 'x'])
 })
@@ -105,7 +108,10 @@ test('a record that arrives while one that came again is not yet welcomed is not
   assert.is(deliveries.length, 2)
   welcomes[1]?.()
   await runtime.settle()
-  assert.equal(deliveries.map(({ record }) => text(record.value)), ['a', 'a', 'b'])
+  assert.equal(
+    deliveries.map(({ record }) => text(record.value)),
+    ['a', 'a', 'b'],
+  )
 })
 
 test('paused, nothing comes, not even what was handed back; resumed, all of it', async () => {
@@ -160,16 +166,24 @@ test('seek refuses what this member does not hold; a position outside of the log
   await rejects(subscription.seek(t0, 0.5), 'CONFIG_INVALID')
   await subscription.seek(t0, 50)
   await runtime.settle()
-  assert.equal(service.events.map(({ type }) => type), ['assigned', 'position-out-of-range'])
+  assert.equal(
+    service.events.map(({ type }) => type),
+    ['assigned', 'position-out-of-range'],
+  )
   assert.equal(inbox.values, ['a', 'a'])
 })
 
 test('batches are bounded', async () => {
   const { runtime, service } = await single()
   const inbox = new Inbox({ acks: true })
-  await service.transport.send(Array.from({ length: 1_200 }, (_, i) => record('t', String(i), { partition: 0 })))
+  await service.transport.send(
+    Array.from({ length: 1_200 }, (_, i) => record('t', String(i), { partition: 0 })),
+  )
   await subscribe(runtime, service, inbox, { maxInFlight: 10_000 })
-  assert.equal(inbox.batches.map(({ deliveries }) => deliveries.length), [500, 500, 200])
+  assert.equal(
+    inbox.batches.map(({ deliveries }) => deliveries.length),
+    [500, 500, 200],
+  )
 })
 
 test('a compacted log is consumed and committed over its gaps', async () => {
@@ -194,22 +208,43 @@ test('commits wait for the commit interval', async () => {
   assert.equal(committed(broker), [1])
 })
 
+test('however much was finished, one timer waits to commit it, and none once the subscription is closed', async () => {
+  const { runtime, service, send } = await single()
+  const inbox = new Inbox()
+  const subscription = await subscribe(runtime, service, inbox)
+  await send('a', 'b', 'c')
+  await runtime.settle()
+  inbox.ack('a', 'b')
+  assert.is(runtime.timers, 1)
+  service.transport.crash()
+  assert.is(runtime.timers, 1, 'that of the session only')
+  await subscription[Symbol.asyncDispose]()
+  await runtime.advance(5)
+  assert.is(runtime.timers, 0)
+})
+
 test('two runs with equal runtimes are equal', async () => {
   const run = async () => {
     const runtime = new FakeRuntime(7)
     const broker = memoryBroker({ partitions: 4 })
     broker.createTopic('t')
     const seen: string[] = []
-    const services = await Promise.all(['a', 'b', 'c'].map(clientId => connect(runtime, { broker }, clientId)))
+    const services = await Promise.all(
+      ['a', 'b', 'c'].map(clientId => connect(runtime, { broker }, clientId)),
+    )
     for (const [index, { transport }] of services.entries()) {
       const spec = { group: 'g', topics: ['t'], from: 'earliest', maxInFlight: 5 } as const
       void transport.subscribe(spec, async ({ deliveries, partition }) => {
-        for (const { record, attempt, settle } of deliveries) {
+        for (const delivery of deliveries) {
+          const { record, attempt } = delivery
           seen.push(`${runtime.now()} ${index} ${partition} ${record.offset} ${attempt}`)
-          settle(runtime.random() < 0.3 ? { kind: 'nack', delayMs: runtime.random() * 20 } : { kind: 'ack' })
+          delivery.settle(
+            runtime.random() < 0.3 ? { kind: 'nack', delayMs: runtime.random() * 20 } : { kind: 'ack' },
+          )
         }
       })
-      for (let i = 0; i < 50; i += 1) await transport.send([record('t', String(i), { k: String(runtime.random()).slice(-1) })])
+      for (let i = 0; i < 50; i += 1)
+        await transport.send([record('t', String(i), { k: String(runtime.random()).slice(-1) })])
       await runtime.advance(runtime.random() * 10)
     }
     services[1]?.transport.crash()
@@ -218,7 +253,10 @@ test('two runs with equal runtimes are equal', async () => {
   }
   const [first, second] = [await run(), await run()]
   assert.equal(first, second)
-  assert.equal(first.positions.map(({ lag }) => lag), [0, 0, 0, 0])
+  assert.equal(
+    first.positions.map(({ lag }) => lag),
+    [0, 0, 0, 0],
+  )
   assert.ok(first.seen.length > 150)
 })
 

@@ -18,6 +18,11 @@ export class FakeRuntime implements Runtime {
     this.#seed = seed
   }
 
+  /** Timers that wait. */
+  get timers(): number {
+    return this.#timers.length
+  }
+
   now(): number {
     return this.#nowMs
   }
@@ -25,7 +30,10 @@ export class FakeRuntime implements Runtime {
   setTimer(delayMs: number, callback: () => void): Timer {
     const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback }
     this.#timers.push(timer)
-    return { cancel: () => void (this.#timers = this.#timers.filter(other => other !== timer)) }
+    const cancel = () => {
+      this.#timers = this.#timers.filter(other => other !== timer)
+    }
+    return { cancel }
   }
 
   defer(callback: () => void): void {

@@ -1,6 +1,6 @@
 import {
-  type BusbarErrorCode,
   BusbarError,
+  type BusbarErrorCode,
   type Deliver,
   type Delivery,
   type DeliveryBatch,
@@ -10,7 +10,12 @@ import {
   type TransportEvent,
   type TransportSubscription,
 } from '@busbar/core'
-import { type MemoryBroker, type MemoryTransport, type MemoryTransportOptions, memoryTransport } from '@busbar/transport-memory'
+import {
+  type MemoryBroker,
+  type MemoryTransport,
+  type MemoryTransportOptions,
+  memoryTransport,
+} from '@busbar/transport-memory'
 import * as assert from 'uvu/assert'
 import type { FakeRuntime } from './fake-runtime.js'
 
@@ -20,9 +25,20 @@ export const text = (content: unknown): string =>
   content instanceof Uint8Array ? new TextDecoder().decode(content) : String(content)
 
 /** A record with a value; key and the rest as given. */
-export function record(topic: string, value: string, more: Partial<OutboundRecord> & { k?: string } = {}): OutboundRecord {
+export function record(
+  topic: string,
+  value: string,
+  more: Partial<OutboundRecord> & { k?: string } = {},
+): OutboundRecord {
   const { k, ...rest } = more
-  return { topic, key: k === undefined ? null : bytes(k), value: bytes(value), headers: {}, timestampMs: 1_000_000, ...rest }
+  return {
+    topic,
+    key: k === undefined ? null : bytes(k),
+    value: bytes(value),
+    headers: {},
+    timestampMs: 1_000_000,
+    ...rest,
+  }
 }
 
 export interface Service {
@@ -30,10 +46,19 @@ export interface Service {
   readonly events: TransportEvent[]
 }
 
-export async function connect(runtime: FakeRuntime, options: MemoryTransportOptions, clientId = 'test'): Promise<Service> {
+export async function connect(
+  runtime: FakeRuntime,
+  options: MemoryTransportOptions,
+  clientId = 'test',
+): Promise<Service> {
   const transport = memoryTransport(options)
   const events: TransportEvent[] = []
-  await transport.connect({ clientId, logger: silentLogger, runtime, onEvent: event => void events.push(event) })
+  await transport.connect({
+    clientId,
+    logger: silentLogger,
+    runtime,
+    onEvent: event => void events.push(event),
+  })
   return { transport, events }
 }
 
@@ -65,7 +90,8 @@ export class Inbox {
   }
 
   ack(...values: string[]): void {
-    for (const value of values) assert.ok(this.get(value).settle({ kind: 'ack' }), `${value} was settled before`)
+    for (const value of values)
+      assert.ok(this.get(value).settle({ kind: 'ack' }), `${value} was settled before`)
   }
 }
 
@@ -85,7 +111,9 @@ export async function subscribe(
 export const holdings = (broker: MemoryBroker, group = 'g'): string[] =>
   broker
     .describeGroup(group)
-    .members.map(({ partitions }) => partitions.map(({ topic, partition }) => `${topic}/${partition}`).join(' '))
+    .members.map(({ partitions }) =>
+      partitions.map(({ topic, partition }) => `${topic}/${partition}`).join(' '),
+    )
 
 export const committed = (broker: MemoryBroker, group = 'g'): number[] =>
   broker.positions(group).map(position => position.committed)

@@ -1,9 +1,9 @@
+import { type InboundRecord, partitionOfKey, silentLogger } from '@busbar/core'
+import { type MemoryBrokerOptions, memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type InboundRecord, partitionOfKey, silentLogger } from '@busbar/core'
-import { memoryBroker, type MemoryBrokerOptions, memoryTransport } from '@busbar/transport-memory'
-import { bytes, connect, Inbox, record, rejects, subscribe, text } from './harness.js'
 import { FakeRuntime } from './fake-runtime.js'
+import { bytes, connect, Inbox, record, rejects, subscribe, text } from './harness.js'
 
 async function setUp(options: MemoryBrokerOptions = {}) {
   const runtime = new FakeRuntime()
@@ -35,7 +35,10 @@ test('stores by key where Kafka would, and tells where', async () => {
     const [position] = await transport.send([record('t', 'x', { k })])
     assert.is(position?.partition, partitionOfKey(bytes(k), 7))
   }
-  const positions = await transport.send([record('t', 'x', { partition: 5 }), record('t', 'y', { partition: 5 })])
+  const positions = await transport.send([
+    record('t', 'x', { partition: 5 }),
+    record('t', 'y', { partition: 5 }),
+  ])
   assert.is((positions[1]?.offset ?? 0) - (positions[0]?.offset ?? 0), 1)
 })
 
@@ -43,15 +46,32 @@ test('records without a key stay together within a batch and go round from batch
   const { transport } = await setUp({ partitions: 3 })
   const partitions: number[][] = []
   for (let i = 0; i < 4; i += 1) {
-    partitions.push((await transport.send([record('t', 'x'), record('t', 'y')])).map(({ partition }) => partition))
+    partitions.push(
+      (await transport.send([record('t', 'x'), record('t', 'y')])).map(({ partition }) => partition),
+    )
   }
-  assert.equal(partitions, [[0, 0], [1, 1], [2, 2], [0, 0]])
+  assert.equal(partitions, [
+    [0, 0],
+    [1, 1],
+    [2, 2],
+    [0, 0],
+  ])
 })
 
 test('what was sent is what comes: key, value, headers, timestamp', async () => {
   const { broker, transport } = await setUp({ partitions: 1 })
-  const headers = { text: 'ä', raw: bytes('b'), many: ['1', bytes('2')], one: ['3'], none: [], ['__proto__']: 'p' }
-  await transport.send([record('t', 'x', { headers, k: 'key', timestampMs: 42 }), record('t', '', { value: null })])
+  const headers = {
+    text: 'ä',
+    raw: bytes('b'),
+    many: ['1', bytes('2')],
+    one: ['3'],
+    none: [],
+    ['__proto__']: 'p',
+  }
+  await transport.send([
+    record('t', 'x', { headers, k: 'key', timestampMs: 42 }),
+    record('t', '', { value: null }),
+  ])
   const [first, second] = broker.records('t')
   assert.equal(first, {
     topic: 't',
@@ -59,7 +79,13 @@ test('what was sent is what comes: key, value, headers, timestamp', async () => 
     offset: 0,
     key: bytes('key'),
     value: bytes('x'),
-    headers: { text: bytes('ä'), raw: bytes('b'), many: [bytes('1'), bytes('2')], one: bytes('3'), ['__proto__']: bytes('p') },
+    headers: {
+      text: bytes('ä'),
+      raw: bytes('b'),
+      many: [bytes('1'), bytes('2')],
+      one: bytes('3'),
+      ['__proto__']: bytes('p'),
+    },
     timestampMs: 42,
   })
   assert.equal([second?.key, second?.value], [null, null])
@@ -85,7 +111,10 @@ test('a buffer changed after sending, or by one consumer, changes nothing for an
     const second = new Inbox({ acks: true })
     await subscribe(runtime, service, second, { group: 'two' })
     assert.equal(second.values, ['x'.repeat(size)])
-    assert.equal([text(second.deliveries[0]?.record.key), text(second.deliveries[0]?.record.headers.h)], ['k', 'h'])
+    assert.equal(
+      [text(second.deliveries[0]?.record.key), text(second.deliveries[0]?.record.headers.h)],
+      ['k', 'h'],
+    )
   }
 })
 
@@ -94,30 +123,53 @@ test('every record keeps its own bytes, however many share a buffer', async () =
   const values = Array.from({ length: 3_000 }, (_, i) => `${i}:${'v'.repeat(i % 97)}`)
   await transport.send(values.map(value => record('t', value, { k: value, headers: { h: value } })))
   const records = broker.records('t')
-  for (const field of ['value', 'key'] as const) assert.equal(records.map(one => text(one[field])), values)
-  assert.equal(records.map(({ headers }) => text(headers.h)), values)
+  for (const field of ['value', 'key'] as const)
+    assert.equal(
+      records.map(one => text(one[field])),
+      values,
+    )
+  assert.equal(
+    records.map(({ headers }) => text(headers.h)),
+    values,
+  )
 })
 
 test('refuses records that are too large, counting key, value and headers', async () => {
   const { broker, transport } = await setUp({ maxRecordBytes: 10 })
   await transport.send([record('t', '12345', { k: '12', headers: { h: '12' } })])
-  await rejects(transport.send([record('t', '123456', { k: '12', headers: { h: '12' } })]), 'RECORD_TOO_LARGE')
+  await rejects(
+    transport.send([record('t', '123456', { k: '12', headers: { h: '12' } })]),
+    'RECORD_TOO_LARGE',
+  )
   broker.createTopic('small', { config: { 'max.message.bytes': '3' } })
   await rejects(transport.send([record('small', '1234')]), 'RECORD_TOO_LARGE')
   const whole = memoryBroker()
   whole.createTopic('t')
   const other = await connect(new FakeRuntime(), { broker: whole })
   await other.transport.send([record('t', '', { value: new Uint8Array(1_048_576) })])
-  await rejects(other.transport.send([record('t', '', { value: new Uint8Array(1_048_577) })]), 'RECORD_TOO_LARGE')
+  await rejects(
+    other.transport.send([record('t', '', { value: new Uint8Array(1_048_577) })]),
+    'RECORD_TOO_LARGE',
+  )
 })
 
 test('of a batch that is refused in part the rest is stored, and the error says which was not and why', async () => {
   const { broker, transport } = await setUp({ maxRecordBytes: 3 })
   const batch = [record('t', 'a'), record('t', 'long'), record('nowhere', 'b'), record('t', 'c')]
   const error = await rejects(transport.send(batch), 'PUBLISH_PARTIAL')
-  assert.equal(error.failures.map(failure => [failure.index, failure.error.code]), [[1, 'RECORD_TOO_LARGE'], [2, 'TOPIC_MISSING']])
+  assert.equal(
+    error.failures.map(failure => [failure.index, failure.error.code]),
+    [
+      [1, 'RECORD_TOO_LARGE'],
+      [2, 'TOPIC_MISSING'],
+    ],
+  )
   assert.is(error.retryable, false)
-  assert.equal(broker.records('t').map(({ value }) => text(value)), ['a', 'c'])
+  assert.equal(
+    broker.records('t').map(({ value }) => text(value)),
+    ['a', 'c'],
+  )
+  await rejects(transport.send([record('t', 'a'), record('t', 'long')]), 'PUBLISH_PARTIAL')
   await rejects(transport.send([record('t', 'long'), record('nowhere', 'b')]), 'PUBLISH_PARTIAL')
   await rejects(transport.send([record('t', 'long'), record('t', 'longer')]), 'RECORD_TOO_LARGE')
 })
@@ -129,8 +181,17 @@ test('refuses unknown topics and partitions, and names that Kafka refuses', asyn
   for (const name of ['', '.', '..', 'a b', 'a/b', 'ä', 'x'.repeat(250)]) {
     await rejects(transport.send([record(name, 'x')]), 'TOPIC_INVALID')
   }
-  await rejects(transport.subscribe({ group: 'g', topics: ['t', 'nowhere'], from: 'earliest', maxInFlight: 1 }, async () => {}), 'TOPIC_MISSING')
-  await rejects(transport.read({ topic: 'nowhere', from: 'earliest' }, () => {}), 'TOPIC_MISSING')
+  await rejects(
+    transport.subscribe(
+      { group: 'g', topics: ['t', 'nowhere'], from: 'earliest', maxInFlight: 1 },
+      async () => {},
+    ),
+    'TOPIC_MISSING',
+  )
+  await rejects(
+    transport.read({ topic: 'nowhere', from: 'earliest' }, () => {}),
+    'TOPIC_MISSING',
+  )
   await rejects(transport.partitions('nowhere'), 'TOPIC_MISSING')
 })
 
@@ -151,9 +212,18 @@ test('a compacted topic refuses records without a key', async () => {
 
 test('ensureTopics creates what is missing and accepts what is as declared', async () => {
   const { broker, transport } = await setUp()
-  const declared = { name: 'new', create: true, partitions: 5, replication: 1, config: { 'cleanup.policy': 'compact' } }
+  const declared = {
+    name: 'new',
+    create: true,
+    partitions: 5,
+    replication: 1,
+    config: { 'cleanup.policy': 'compact' },
+  }
   await transport.ensureTopics([declared, { name: 't', create: false }])
-  await transport.ensureTopics([declared, { name: 't', create: false, config: { 'cleanup.policy': 'delete', 'retention.ms': '-1' } }])
+  await transport.ensureTopics([
+    declared,
+    { name: 't', create: false, config: { 'cleanup.policy': 'delete', 'retention.ms': '-1' } },
+  ])
   assert.is(await transport.partitions('new'), 5)
   assert.equal(broker.topics(), ['t', 'new'])
 })
@@ -161,8 +231,17 @@ test('ensureTopics creates what is missing and accepts what is as declared', asy
 test('ensureTopics names everything that differs', async () => {
   const { transport } = await setUp()
   const config = { 'cleanup.policy': 'compact', 'min.insync.replicas': '2' }
-  const error = await rejects(transport.ensureTopics([{ name: 't', create: true, partitions: 4, replication: 2, config }]), 'TOPIC_MISMATCH')
-  for (const part of ["'t'", 'partitions is 3, declared 4', 'replication is 1, declared 2', 'cleanup.policy is delete', 'not set, declared 2']) {
+  const error = await rejects(
+    transport.ensureTopics([{ name: 't', create: true, partitions: 4, replication: 2, config }]),
+    'TOPIC_MISMATCH',
+  )
+  for (const part of [
+    "'t'",
+    'partitions is 3, declared 4',
+    'replication is 1, declared 2',
+    'cleanup.policy is delete',
+    'not set, declared 2',
+  ]) {
     assert.ok(error.message.includes(part), `${part} in ${error.message}`)
   }
 })
@@ -172,8 +251,14 @@ test('ensureTopics refuses what is missing, and settings that no broker takes', 
   await rejects(transport.ensureTopics([{ name: 'nowhere', create: false }]), 'TOPIC_MISSING')
   await rejects(transport.ensureTopics([{ name: 'a b', create: true }]), 'TOPIC_INVALID')
   await rejects(transport.ensureTopics([{ name: 'new', create: true, partitions: 0 }]), 'TOPIC_INVALID')
-  await rejects(transport.ensureTopics([{ name: 'new', create: true, config: { 'cleanup.policy': 'shred' } }]), 'TOPIC_INVALID')
-  await rejects(transport.ensureTopics([{ name: 'new', create: true, config: { 'retention.ms': 'long' } }]), 'TOPIC_INVALID')
+  await rejects(
+    transport.ensureTopics([{ name: 'new', create: true, config: { 'cleanup.policy': 'shred' } }]),
+    'TOPIC_INVALID',
+  )
+  await rejects(
+    transport.ensureTopics([{ name: 'new', create: true, config: { 'retention.ms': 'long' } }]),
+    'TOPIC_INVALID',
+  )
   await rejects(transport.partitions('new'), 'TOPIC_MISSING')
 })
 
@@ -191,8 +276,14 @@ test('closing the transport leaves its groups and commits', async () => {
   await transport[Symbol.asyncDispose]()
   await subscription.closed
   assert.equal(broker.describeGroup('g').members, [])
-  assert.equal(broker.positions('g').map(({ committed }) => committed), [1])
-  assert.equal(service.events.map(({ type }) => type), ['assigned', 'revoked'])
+  assert.equal(
+    broker.positions('g').map(({ committed }) => committed),
+    [1],
+  )
+  assert.equal(
+    service.events.map(({ type }) => type),
+    ['assigned', 'revoked'],
+  )
 })
 
 test.run()

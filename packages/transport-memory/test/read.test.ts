@@ -1,9 +1,9 @@
-import { test } from 'uvu'
-import * as assert from 'uvu/assert'
 import type { InboundRecord, ReadSpec } from '@busbar/core'
 import { memoryBroker } from '@busbar/transport-memory'
-import { connect, record, rejects, text } from './harness.js'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
 import { FakeRuntime } from './fake-runtime.js'
+import { connect, record, rejects, text } from './harness.js'
 
 async function topic(partitions = 1) {
   const runtime = new FakeRuntime()
@@ -12,7 +12,8 @@ async function topic(partitions = 1) {
   const { transport } = await connect(runtime, { broker })
   const send = (value: string, partition = 0) => transport.send([record('t', value, { partition })])
   const seen: string[] = []
-  const receive = (records: readonly InboundRecord[]) => void seen.push(...records.map(({ value }) => text(value)))
+  const receive = (records: readonly InboundRecord[]) =>
+    void seen.push(...records.map(({ value }) => text(value)))
   const read = async (spec: Omit<ReadSpec, 'topic'>) => {
     const reader = await transport.read({ topic: 't', ...spec }, receive)
     await runtime.settle()
@@ -108,9 +109,11 @@ test('all partitions includes those added later, from their first record', async
   const { runtime, broker, send, seen, read } = await topic()
   await read({ from: 'latest' })
   broker.addPartitions('t', 2)
+  broker.addPartitions('t', 3)
   await send('a', 1)
+  await send('b', 2)
   await runtime.settle()
-  assert.equal(seen, ['a'])
+  assert.equal(seen, ['a', 'b'])
 })
 
 test('a partition goes on once receive resolves, others meanwhile', async () => {

@@ -12,12 +12,13 @@ export interface TestFile {
 }
 
 /**
- * The compiled test files of all packages whose name has one of the `filters` in it (all without filters), in the order
+ * The compiled test files of all packages and of the examples whose name has one of the `filters` in it (all without filters), in the order
  * of their names. What was compiled from a source that is gone doesn't count.
  */
 export async function findTestFiles(root: string, filters: readonly string[]): Promise<TestFile[]> {
   const packages = await readdir(join(root, 'packages'))
-  const found = await Promise.all(packages.map(name => filesOf(root, join(root, 'packages', name))))
+  const folders = [...packages.map(name => join(root, 'packages', name)), join(root, 'examples')]
+  const found = await Promise.all(folders.map(folder => filesOf(root, folder)))
   return found
     .flat()
     .filter(({ name }) => filters.length === 0 || filters.some(filter => name.includes(filter)))

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { deadline } from '@busbar/testkit'
+import { suite } from 'uvu'
+
+const folder = join(import.meta.dirname, '..')
+const test = suite('every example prints what it should')
+
+for (const expected of await readdir(join(folder, 'expected'))) {
+  const name = expected.replace(/\.txt$/, '')
+  test(name, async () => {
+    const program = join(folder, 'dist', `${name.replaceAll('.', '/')}.js`)
+    const { KAFKA_BROKERS: _, ...env } = process.env
+    const run = promisify(execFile)(process.execPath, [program], { env })
+    const { stdout, stderr } = await deadline(30_000, name, run)
+    assert.equal(stderr, '')
+    assert.equal(stdout, await readFile(join(folder, 'expected', expected), 'utf8'))
+  })
+}
+
+test('every program has an expected output', async () => {
+  const programs = (await readdir(join(folder, 'src'), { recursive: true })).filter(
+    path => path.endsWith('.ts') && !path.startsWith('support'),
+  )
+  const expected = await readdir(join(folder, 'expected'))
+  assert.deepEqual(expected.sort(), programs.map(path => path.replace(/\.ts$/, '.txt').replaceAll('/', '.')).sort())
+})
+
+test.run()
