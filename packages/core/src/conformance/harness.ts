@@ -17,8 +17,8 @@ export interface ConformanceHarness<T extends Transport = Transport> {
    * whatever it holds locally is released. Others get its partitions within a few seconds.
    */
   readonly crash: ((transport: T) => void | Promise<void>) | string
-  /** Cuts every connection to the broker at once; new ones are accepted again as soon as it resolves. */
-  readonly disconnect: (() => void | Promise<void>) | string
+  /** Cuts every connection of a transport, as a network does; it may connect anew at once. */
+  readonly disconnect: ((transport: T) => void | Promise<void>) | string
   /** Whether topics take Kafka's settings: the cases use `max.message.bytes` and `retention.ms`. */
   readonly topicConfig: true | string
   /** Cases that cannot pass, by name, each with its reason. A name that is no case is an error: skips do not go stale. */

@@ -115,11 +115,11 @@ export class World {
     await this.within('crashing', Promise.resolve(crash(transport)))
   }
 
-  /** Cuts every connection to the broker. Those of other cases, too: what it means for them is the same. */
-  async disconnect(): Promise<void> {
+  /** Cuts every connection of a transport. */
+  async disconnect(transport: Transport): Promise<void> {
     const { disconnect } = this.#harness
     assert(typeof disconnect === 'function', 'a case that cuts connections must require it')
-    await this.within('cutting connections', Promise.resolve(disconnect()))
+    await this.within('cutting connections', Promise.resolve(disconnect(transport)))
   }
 
   /** Resolves as `work` does, or rejects when that takes too long. */

@@ -213,7 +213,7 @@ export const closingCases: readonly ConformanceCase[] = [
       const publishing: Promise<unknown>[] = []
       for (const [index, item] of items.entries()) {
         publishing.push(bus.publish(event, item))
-        if (index % 100 === 50) await world.disconnect()
+        if (index % 100 === 50) await world.disconnect(transport)
         if (index % 10 === 0) await pause(1)
       }
       await world.within('publishing', Promise.all(publishing), 30_000)
