@@ -1,5 +1,6 @@
 import { BusbarError } from './error.js'
 import type { Intake } from './group-consumer.js'
+import type { Logger } from './logger.js'
 import { PartitionSession } from './partition-session.js'
 import type { Runtime } from './runtime.js'
 import type { Deliver, Transport, TransportReader } from './transport.js'
@@ -7,8 +8,14 @@ import type { Deliver, Transport, TransportReader } from './transport.js'
 export interface BroadcastOptions {
   readonly transport: Transport
   readonly runtime: Runtime
+  readonly logger: Logger
   readonly maxInFlight: number
   readonly deliver: Deliver
+}
+
+interface TopicBroadcast {
+  readonly reader: TransportReader
+  readonly sessions: Map<number, PartitionSession>
 }
 
 /**
@@ -20,14 +27,13 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
   if (!transport.capabilities.read) {
     throw new BusbarError('CAPABILITY_MISSING', `a broadcast subscription needs a transport that can read without a group; ${transport.name} cannot`)
   }
-  const readers = new Map<string, { readonly reader: TransportReader; readonly sessions: Map<number, PartitionSession> }>()
+  const readers = new Map<string, TopicBroadcast>()
   let fail: (reason: unknown) => void = () => {}
   const closed = new Promise<void>((_, reject) => {
     fail = reject
   })
-  closed.catch(() => {})
 
-  const open = async (topic: string) => {
+  const open = async (topic: string): Promise<void> => {
     const sessions = new Map<number, PartitionSession>()
     const reader = await transport.read({ topic, from: 'latest' }, records => {
       const first = records[0]
@@ -39,14 +45,21 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
       }
       return session.push(records)
     })
-    reader.closed.catch(fail)
     readers.set(topic, { reader, sessions })
+    reader.closed.catch(thrown => {
+      if (readers.get(topic)?.reader !== reader) return
+      // A broadcast keeps no position: it goes on with what comes next, and says that it has missed something.
+      options.logger.error({ err: thrown, topic }, 'a broadcast lost its place and goes on from now')
+      shut(topic)
+        .then(() => open(topic))
+        .catch(fail)
+    })
   }
   const shut = async (topic: string) => {
-    const open = readers.get(topic)
+    const ended = readers.get(topic)
     readers.delete(topic)
-    for (const session of open?.sessions.values() ?? []) session.revoke(new BusbarError('BUS_CLOSED', `the broadcast subscription of ${topic} ended`))
-    await open?.reader[Symbol.asyncDispose]()
+    for (const session of ended?.sessions.values() ?? []) session.revoke(new BusbarError('BUS_CLOSED', `the broadcast subscription of ${topic} ended`))
+    await ended?.reader[Symbol.asyncDispose]()
   }
   const setTopics = async (wanted: readonly string[]) => {
     await Promise.all([...readers.keys()].filter(topic => !wanted.includes(topic)).map(shut))
