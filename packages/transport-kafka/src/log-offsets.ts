@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TopicPartition } from '@busbar/core'
+import { hasKafkaErrorType } from './kafka-error.js'
 import type { Cluster, GroupBroker } from './kafkajs-internals.js'
 
 /** Isolation of Kafka's ListOffsets and Fetch: the end is the high watermark, or where the first open transaction begins. */
@@ -22,10 +24,36 @@ export function partitionKey(topic: string, partition: number): string {
 }
 
 /**
- * Asks the leaders of partitions for the bounds of their logs. The metadata of the topics must have been loaded; it is
- * refreshed once where a partition is not in it. Rejects with kafkajs's errors.
+ * How long a broker may take to know that it leads a partition, in milliseconds: metadata names it a little earlier than
+ * it finds out itself, after an election and whenever a topic has just been created.
+ */
+const electionMs = 3_000
+const firstBackoffMs = 10
+const maxBackoffMs = 200
+
+/**
+ * Asks the leaders of partitions for the bounds of their logs, and again while these are being elected. The metadata of
+ * the topics must have been loaded. Rejects with kafkajs's errors.
  */
 export async function logRanges(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  isolationLevel: number,
+): Promise<Map<string, LogRange>> {
+  const until = Date.now() + electionMs
+  for (let backoffMs = firstBackoffMs; ; backoffMs = Math.min(maxBackoffMs, backoffMs * 2)) {
+    try {
+      return await rangesNow(cluster, partitions, isolationLevel)
+    } catch (error) {
+      if (!hasKafkaErrorType(error, 'NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE') || Date.now() > until) throw error
+    }
+    await sleep(backoffMs)
+    await cluster.refreshMetadata()
+  }
+}
+
+/** The same, once; metadata is refreshed where a partition is not in it. */
+async function rangesNow(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
   isolationLevel: number,
