@@ -107,6 +107,12 @@ export class World {
     return this.within(`subscribing as ${spec.group}`, transport.subscribe(whole, inbox.deliver))
   }
 
+  /** Disposes of a transport before the end of the case. */
+  async dispose(transport: Transport): Promise<void> {
+    this.#opened.delete(transport)
+    await this.within('disposing of a transport', transport[Symbol.asyncDispose]())
+  }
+
   /** Ends a transport, and whatever stands on it, as a killed process would. */
   async crash(transport: Transport): Promise<void> {
     const { crash } = this.#harness

@@ -115,6 +115,29 @@ export const rebalanceCases: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'disposing of a transport leaves its groups',
+    requires: [],
+    async run(world) {
+      const connected = await world.transport()
+      const topic = await world.topic(connected, { partitions: 1 })
+      const group = world.name('group')
+      const leaving = await world.transport()
+      const first = new Inbox(hold)
+      const subscription = await world.subscribe(leaving, { group, topics: [topic] }, first)
+      await world.within('sending', connected.transport.send(recordsOf(topic, 0, 5)))
+      await world.until('everything arrived', () => first.deliveries.length === 5)
+      for (const value of ['0', '1', '3']) first.get(value).settle({ kind: 'ack' })
+      await world.dispose(leaving.transport)
+      await world.within('closed', subscription.closed)
+      assert.equal(first.signalOf({ topic, partition: 0 }).aborted, true)
+      assert.equal(first.get('2').settle({ kind: 'ack' }), false)
+      const next = new Inbox(acknowledge)
+      await world.subscribe(connected, { group, topics: [topic] }, next)
+      await world.until('the next member got the rest', () => next.deliveries.length >= 3)
+      assert.deepEqual(next.values, valuesOf(3, '', 2))
+    },
+  },
+  {
     name: 'a crash: what was not finished comes to the next member',
     requires: ['crash'],
     async run(world) {

@@ -113,6 +113,13 @@ export const settlementCases: readonly ConformanceCase[] = [
       for (const value of ['a1', 'a2', 'a3', 'a4', 'b3']) assert.equal(inbox.get(value).settle({ kind: 'ack' }), true)
       await world.untilCaughtUp(transport, group, topic)
       assert.equal(inbox.deliveries.length, 11)
+      // However long one key waits, records of others that come later are delivered.
+      await world.within('sending one', transport.send(keyed(['a5'])))
+      await world.until('it arrived', () => inbox.values.includes('a5'))
+      inbox.get('a5').settle({ kind: 'nack', delayMs: 60_000 })
+      await world.within('sending others', transport.send(keyed(['a6', 'b4', 'd1'])))
+      await world.until('the others arrived', () => inbox.values.includes('d1'))
+      assert.deepEqual(inbox.values.slice(11), ['a5', 'b4', 'd1'])
     },
   },
   {
@@ -129,7 +136,11 @@ export const settlementCases: readonly ConformanceCase[] = [
       })
       await world.subscribe(connected, { group, topics: [topic] }, inbox)
       const values = valuesOf(20)
-      await world.within('sending', transport.send(values.map(value => record(topic, value, { partition: 0 }))))
+      const send = (some: readonly string[]) =>
+        world.within('sending', transport.send(some.map(value => record(topic, value, { partition: 0 }))))
+      await send(values.slice(0, 10))
+      await world.until('the first arrived', () => inbox.deliveries.length >= 10)
+      await send(values.slice(10))
       await world.until('everything arrived', () => inbox.deliveries.length >= 20)
       assert.deepEqual(inbox.values, values)
       assert.equal(await world.committed(transport, group, { topic, partition: 0 }), 0)
