@@ -1,5 +1,6 @@
 import { batchCases } from './cases/batches.js'
 import { closingCases } from './cases/closing.js'
+import { drainingCases } from './cases/draining.js'
 import { failureCases } from './cases/failures.js'
 import { flowCases } from './cases/flow.js'
 import { loadCases } from './cases/load.js'
@@ -9,6 +10,7 @@ import { publishSubscribeCases } from './cases/publish-subscribe.js'
 import { readingCases } from './cases/reading.js'
 import { rebalanceCases } from './cases/rebalances.js'
 import { requestCases } from './cases/requests.js'
+import { responderCases } from './cases/responders.js'
 import { sendingCases } from './cases/sending.js'
 import { settlementCases } from './cases/settlement.js'
 import { topicCases } from './cases/topics.js'
@@ -28,6 +30,8 @@ export const allCases: readonly ConformanceCase[] = [
   ...failureCases,
   ...batchCases,
   ...closingCases,
+  ...drainingCases,
   ...requestCases,
+  ...responderCases,
   ...loadCases,
 ]

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { systemRuntime } from '../runtime.js'
+import type { Transport } from '../transport.js'
 import { allCases } from './all-cases.js'
 import { CaseQueue } from './case-queue.js'
 import type { ConformanceCase } from './conformance-case.js'
 import { type ConformanceHarness, unmet } from './harness.js'
 import { within } from './waiting.js'
 import { World } from './world.js'
-import type { Transport } from '../transport.js'
 
 /** Where the cases are registered: `test` and `skip` of uvu, `node:test`, vitest, … */
 export interface CaseRunner {
@@ -36,7 +36,9 @@ export function conformance<T extends Transport>(harness: ConformanceHarness<T>,
   const anyHarness = harness as unknown as ConformanceHarness
   const replyTopic = `conformance-replies-${systemRuntime.uuid().slice(-12)}`
   const runnable = planned.filter(({ skip }) => skip === undefined).map(plan => plan.case)
-  const queue = new CaseQueue(runnable, harness.concurrency ?? 1, each => runCase(each, anyHarness, replyTopic))
+  const queue = new CaseQueue(runnable, harness.concurrency ?? 1, each =>
+    runCase(each, anyHarness, replyTopic),
+  )
   for (const { case: each, skip } of planned) {
     const name = `${harness.name}: ${each.name}`
     if (skip === undefined) runner.test(name, () => queue.resultOf(each))
@@ -49,15 +51,24 @@ export function planCases<T extends Transport>(harness: ConformanceHarness<T>): 
   const { skip = {} } = harness
   const { capabilities } = harness.createTransport()
   for (const name of Object.keys(skip)) {
-    assert(allCases.some(each => each.name === name), `"${name}" is to be skipped and is no conformance case`)
+    assert(
+      allCases.some(each => each.name === name),
+      `"${name}" is to be skipped and is no conformance case`,
+    )
   }
   return allCases.map(each => {
-    const missing = each.requires.map(needed => unmet(needed, harness as unknown as ConformanceHarness, capabilities))
+    const missing = each.requires.map(needed =>
+      unmet(needed, harness as unknown as ConformanceHarness, capabilities),
+    )
     return { case: each, skip: skip[each.name] ?? missing.find(reason => reason !== undefined) }
   })
 }
 
-async function runCase(each: ConformanceCase, harness: ConformanceHarness, replyTopic: string): Promise<void> {
+async function runCase(
+  each: ConformanceCase,
+  harness: ConformanceHarness,
+  replyTopic: string,
+): Promise<void> {
   const world = new World(harness, replyTopic)
   try {
     await within((harness.timeoutMs ?? 10_000) * waitsOfCase, each.name, each.run(world))

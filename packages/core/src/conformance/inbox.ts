@@ -1,4 +1,11 @@
-import type { Deliver, Delivery, DeliveryBatch, InboundRecord, OutboundRecord, TopicPartition } from '../transport.js'
+import type {
+  Deliver,
+  Delivery,
+  DeliveryBatch,
+  InboundRecord,
+  OutboundRecord,
+  TopicPartition,
+} from '../transport.js'
 
 /** What an inbox does with a delivery as it comes. */
 export type OnDelivery = (delivery: Delivery, batch: DeliveryBatch) => void
@@ -33,7 +40,9 @@ export class Inbox {
 
   /** The values of the deliveries of one partition. */
   valuesOf(partition: number): string[] {
-    return this.deliveries.filter(({ record }) => record.partition === partition).map(({ record }) => text(record.value))
+    return this.deliveries
+      .filter(({ record }) => record.partition === partition)
+      .map(({ record }) => text(record.value))
   }
 
   /** The latest delivery of the record with this value. */
@@ -66,13 +75,20 @@ export function record(
   more: Partial<Omit<OutboundRecord, 'key'>> & { readonly key?: string } = {},
 ): OutboundRecord {
   const { key, ...rest } = more
-  const content = { key: key === undefined ? null : bytes(key), value: bytes(value), headers: {}, timestampMs: 1_700_000_000_000 }
+  const content = {
+    key: key === undefined ? null : bytes(key),
+    value: bytes(value),
+    headers: {},
+    timestampMs: 1_700_000_000_000,
+  }
   return { topic, ...content, ...rest }
 }
 
 /** `count` records of one partition: `<prefix>0`, `<prefix>1`, … */
 export function recordsOf(topic: string, partition: number, count: number, prefix = ''): OutboundRecord[] {
-  return Array.from({ length: count }, (_, index) => record(topic, `${prefix}${index}`, { partition, key: `key-${index}` }))
+  return Array.from({ length: count }, (_, index) =>
+    record(topic, `${prefix}${index}`, { partition, key: `key-${index}` }),
+  )
 }
 
 /** The texts `<prefix>0`, `<prefix>1`, … below `count`. */

@@ -8,7 +8,10 @@ export interface Item {
 
 /** `count` items, numbered from `first`, dealt out to `keys` keys. */
 export function itemsOf(count: number, keys: number, first = 0): Item[] {
-  return Array.from({ length: count }, (_, index) => ({ key: `key-${(first + index) % keys}`, n: first + index }))
+  return Array.from({ length: count }, (_, index) => ({
+    key: `key-${(first + index) % keys}`,
+    n: first + index,
+  }))
 }
 
 /** What handlers got, in the order in which they got it. */

@@ -5,7 +5,14 @@ import { BusbarError, type BusbarErrorCode } from '../error.js'
 import { defineEvent, type EventDefinition } from '../event.js'
 import { silentLogger } from '../logger.js'
 import { systemRuntime } from '../runtime.js'
-import type { SubscribeSpec, TopicPartition, TopicSpec, Transport, TransportEvent, TransportSubscription } from '../transport.js'
+import type {
+  SubscribeSpec,
+  TopicPartition,
+  TopicSpec,
+  Transport,
+  TransportEvent,
+  TransportSubscription,
+} from '../transport.js'
 import type { ConformanceHarness } from './harness.js'
 import type { Inbox } from './inbox.js'
 import type { Item } from './items.js'
@@ -55,7 +62,12 @@ export class World {
     this.#opened.set(transport, async () => transport[Symbol.asyncDispose]())
     await this.within(
       'connecting',
-      transport.connect({ clientId: this.name('client'), logger: silentLogger, runtime: systemRuntime, onEvent }),
+      transport.connect({
+        clientId: this.name('client'),
+        logger: silentLogger,
+        runtime: systemRuntime,
+        onEvent,
+      }),
     )
     return { transport, events }
   }
@@ -90,7 +102,10 @@ export class World {
   }
 
   /** A new topic; by default with three partitions. */
-  async topic({ transport }: Connected, options: Partial<Omit<TopicSpec, 'name' | 'create'>> = {}): Promise<string> {
+  async topic(
+    { transport }: Connected,
+    options: Partial<Omit<TopicSpec, 'name' | 'create'>> = {},
+  ): Promise<string> {
     const name = this.name('topic')
     const spec = { name, create: true, partitions: defaultPartitions, ...options }
     await this.within(`creating topic ${name}`, transport.ensureTopics([spec]))
@@ -148,29 +163,36 @@ export class World {
   }
 
   /** Where a group stands in one partition; undefined if it has no position there. */
-  async committed(transport: Transport, group: string, { topic, partition }: TopicPartition): Promise<number | undefined> {
+  async committed(
+    transport: Transport,
+    group: string,
+    { topic, partition }: TopicPartition,
+  ): Promise<number | undefined> {
     const positions = await this.within('asking for positions', transport.positions(group))
     return positions.find(each => each.topic === topic && each.partition === partition)?.committed
   }
 
   /** Fails unless `work` rejects with a `BusbarError` of this code; returns the error. */
   async rejects(what: string, work: PromiseLike<unknown>, code: BusbarErrorCode): Promise<BusbarError> {
-    let thrown: unknown
+    let thrown: BusbarError | undefined
     try {
       await this.within(what, work)
     } catch (error) {
+      if (!(error instanceof BusbarError)) throw error
       thrown = error
     }
-    assert(thrown !== undefined, `${what} was to be refused with ${code}, and was not`)
-    if (!(thrown instanceof BusbarError)) throw thrown
+    assert(thrown, `${what} was to be refused with ${code}, and was not`)
     assert.equal(thrown.code, code, `${what}: ${thrown.message}`)
     return thrown
   }
 
   /** Closes everything that the case opened; rejects with the first thing that did not close. */
   async end(): Promise<void> {
-    const closing = [...this.#opened.values()].map(close => this.within('closing what the case opened', close()))
+    const closing = [...this.#opened.values()].map(close =>
+      this.within('closing what the case opened', close()),
+    )
     this.#opened.clear()
-    for (const closed of await Promise.allSettled(closing)) if (closed.status === 'rejected') throw closed.reason
+    for (const closed of await Promise.allSettled(closing))
+      if (closed.status === 'rejected') throw closed.reason
   }
 }

@@ -28,7 +28,11 @@ export const batchCases: readonly ConformanceCase[] = [
       await world.within('starting', bus.start())
       const items = itemsOf(300, 20)
       await world.within('publishing', bus.publishBatch(event, items))
-      await world.until('everything arrived', () => seen.hasAll(items), () => seen.missingOf(items))
+      await world.until(
+        'everything arrived',
+        () => seen.hasAll(items),
+        () => seen.missingOf(items),
+      )
       await world.untilCaughtUp(transport, bus.name, event.topic.name)
       assert.deepEqual(problems, [])
       assert(largest > 1 && largest <= 25, `the largest batch had ${largest} records`)
@@ -57,10 +61,17 @@ export const batchCases: readonly ConformanceCase[] = [
       await world.within('starting', bus.start())
       const items = itemsOf(50, 50)
       await world.within('publishing', bus.publishBatch(event, items))
-      await world.until('everything arrived', () => done.hasAll(items), () => done.missingOf(items))
+      await world.until(
+        'everything arrived',
+        () => done.hasAll(items),
+        () => done.missingOf(items),
+      )
       await world.untilCaughtUp(transport, bus.name, event.topic.name)
       done.assertOnce(items, 'the handler')
-      assert.deepEqual([...failed].sort((a, b) => a - b), [3, 3, 13, 13, 23, 23, 33, 33, 43, 43])
+      assert.deepEqual(
+        [...failed].sort((a, b) => a - b),
+        [3, 3, 13, 13, 23, 23, 33, 33, 43, 43],
+      )
     },
   },
   {
@@ -84,7 +95,11 @@ export const batchCases: readonly ConformanceCase[] = [
       })
       await world.within('starting', bus.start())
       await world.within('publishing', bus.publishBatch(event, items))
-      await world.until('everything arrived', () => seen.hasAll(items), () => seen.missingOf(items))
+      await world.until(
+        'everything arrived',
+        () => seen.hasAll(items),
+        () => seen.missingOf(items),
+      )
       await world.untilCaughtUp(transport, bus.name, event.topic.name)
       assert.equal(threw, true)
       seen.assertOnce(items, 'the handler')

@@ -20,7 +20,11 @@ export const failureCases: readonly ConformanceCase[] = [
       })
       await world.within('starting', bus.start())
       await world.within('publishing', bus.publish(event, { key: 'a', n: 1 }))
-      await world.until('the third attempt', () => attempts.length === 3, () => attempts)
+      await world.until(
+        'the third attempt',
+        () => attempts.length === 3,
+        () => attempts,
+      )
       await world.untilCaughtUp(transport, bus.name, event.topic.name)
       assert.deepEqual(attempts, [1, 2, 3])
     },
@@ -43,12 +47,24 @@ export const failureCases: readonly ConformanceCase[] = [
       const items = itemsOf(60, 6)
       await world.within('publishing', bus.publishBatch(event, items))
       const others = items.filter(({ key }) => key !== 'key-0')
-      await world.until('the other keys went on', () => seen.hasAll(others), () => seen.missingOf(others))
-      assert.deepEqual(started.filter(n => n % 6 === 0), [0], 'the key did not wait for its first record')
+      await world.until(
+        'the other keys went on',
+        () => seen.hasAll(others),
+        () => seen.missingOf(others),
+      )
+      assert.deepEqual(
+        started.filter(n => n % 6 === 0),
+        [0],
+        'the key did not wait for its first record',
+      )
       const position = await world.committed(transport, bus.name, { topic: event.topic.name, partition: 0 })
       assert.equal(position, 0, 'the position passed a record that is not finished')
       gate.open()
-      await world.until('the key went on', () => seen.hasAll(items), () => seen.missingOf(items))
+      await world.until(
+        'the key went on',
+        () => seen.hasAll(items),
+        () => seen.missingOf(items),
+      )
       seen.assertOnce(items, 'the handler')
       seen.assertKeyOrder('the handler')
     },
@@ -69,15 +85,27 @@ export const failureCases: readonly ConformanceCase[] = [
       const items = itemsOf(60, 6)
       await world.within('publishing', bus.publishBatch(event, items))
       const others = items.filter(({ key }) => key !== 'key-0')
-      await world.until('the other keys went on', () => seen.hasAll(others), () => seen.missingOf(others))
+      await world.until(
+        'the other keys went on',
+        () => seen.hasAll(others),
+        () => seen.missingOf(others),
+      )
       const later = itemsOf(12, 6, 60)
       await world.within('publishing more', bus.publishBatch(event, later))
       const laterOthers = later.filter(({ key }) => key !== 'key-0')
       await world.until('the other keys went on again', () => seen.hasAll(laterOthers))
-      assert.equal(seen.items.some(({ key }) => key === 'key-0'), false, 'a record overtook the failed one of its key')
+      assert.equal(
+        seen.items.some(({ key }) => key === 'key-0'),
+        false,
+        'a record overtook the failed one of its key',
+      )
       succeed = true
       const all = [...items, ...later]
-      await world.until('the key went on', () => seen.hasAll(all), () => seen.missingOf(all))
+      await world.until(
+        'the key went on',
+        () => seen.hasAll(all),
+        () => seen.missingOf(all),
+      )
       await world.untilCaughtUp(transport, bus.name, event.topic.name)
       seen.assertOnce(all, 'the handler')
       seen.assertKeyOrder('the handler')
@@ -101,7 +129,11 @@ export const failureCases: readonly ConformanceCase[] = [
       await world.within('starting', bus.start())
       const items = itemsOf(150, 30)
       await world.within('publishing', bus.publishBatch(event, items))
-      await world.until('everything arrived', () => seen.hasAll(items), () => seen.missingOf(items))
+      await world.until(
+        'everything arrived',
+        () => seen.hasAll(items),
+        () => seen.missingOf(items),
+      )
       await world.untilCaughtUp(transport, bus.name, event.topic.name)
       assert.equal(failed.size, 50)
       seen.assertOnce(items, 'the handler')
@@ -128,7 +160,12 @@ export const failureCases: readonly ConformanceCase[] = [
       })
       bus.subscribe(event, { group }, seen.add)
       await world.within('starting', bus.start())
-      const envelope: OutboundHeaders = { ce_specversion: '1.0', ce_id: 'poison', ce_type: event.name, ce_source: 'elsewhere' }
+      const envelope: OutboundHeaders = {
+        ce_specversion: '1.0',
+        ce_id: 'poison',
+        ce_type: event.name,
+        ce_source: 'elsewhere',
+      }
       const notUtf8 = new Uint8Array([0xc3, 0x28, 0xff])
       const poison = [
         { ...record(topic, '{"key":', { key: 'undecodable' }), headers: envelope },
@@ -139,14 +176,21 @@ export const failureCases: readonly ConformanceCase[] = [
       await world.within('sending poison', transport.send(poison))
       const items = itemsOf(40, 8)
       await world.within('publishing', bus.publishBatch(event, items))
-      await world.until('the other keys went on', () => seen.hasAll(items), () => seen.missingOf(items))
+      await world.until(
+        'the other keys went on',
+        () => seen.hasAll(items),
+        () => seen.missingOf(items),
+      )
       for (const key of ['undecodable', 'no-utf8', 'tombstone', 'bad-envelope']) {
         await world.until(`${key} was tried again`, () => (attempts.get(key) ?? 0) > 1)
       }
       seen.assertOnce(items, 'the handler')
       // Closing commits all that may be committed.
       await world.within('closing', bus.close())
-      const position = await world.committed((await world.transport()).transport, group, { topic, partition: 0 })
+      const position = await world.committed((await world.transport()).transport, group, {
+        topic,
+        partition: 0,
+      })
       assert.equal(position, 0, 'the position passed a record that nobody could decode')
     },
   },
@@ -161,7 +205,10 @@ export const failureCases: readonly ConformanceCase[] = [
       bus.subscribe(wanted, seen.add)
       await world.within('starting', bus.start())
       const foreign = record(topic, 'no envelope', { key: 'a' })
-      const unknown = record(topic, '{}', { key: 'b', headers: { ce_type: 'nobody.knows', ce_id: '1', 'x-more': bytes('1') } })
+      const unknown = record(topic, '{}', {
+        key: 'b',
+        headers: { ce_type: 'nobody.knows', ce_id: '1', 'x-more': bytes('1') },
+      })
       await world.within('sending', transport.send([foreign, unknown]))
       const items = itemsOf(5, 5)
       await world.within('publishing', bus.publishBatch(wanted, items))

@@ -41,7 +41,12 @@ export const flowCases: readonly ConformanceCase[] = [
       const gate = new Gate()
       const counts = [0, 0]
       const inbox = new Inbox(acknowledge)
-      const spec = { group: world.name('group'), topics: [topic], from: 'earliest', maxInFlight: 1_000 } as const
+      const spec = {
+        group: world.name('group'),
+        topics: [topic],
+        from: 'earliest',
+        maxInFlight: 1_000,
+      } as const
       await world.within(
         'subscribing',
         transport.subscribe(spec, async batch => {
@@ -83,7 +88,11 @@ export const flowCases: readonly ConformanceCase[] = [
       await world.within('publishing', bus.publishBatch(event, items))
       await world.until('handlers are stuck', () => running === 5)
       gate.open()
-      await world.until('everything arrived', () => seen.hasAll(items), () => seen.missingOf(items))
+      await world.until(
+        'everything arrived',
+        () => seen.hasAll(items),
+        () => seen.missingOf(items),
+      )
       seen.assertOnce(items, 'the handler')
       assert.equal(most, 5, 'more handlers ran at a time than the concurrency allows')
     },
@@ -96,7 +105,8 @@ export const flowCases: readonly ConformanceCase[] = [
       const { transport, events } = connected
       const topic = await world.topic(connected)
       const inbox = new Inbox(delivery => {
-        if (delivery.attempt > 1 || text(delivery.record.value) !== 'handed back') delivery.settle({ kind: 'ack' })
+        if (delivery.attempt > 1 || text(delivery.record.value) !== 'handed back')
+          delivery.settle({ kind: 'ack' })
       })
       const group = world.name('group')
       const subscription = await world.subscribe(connected, { group, topics: [topic] }, inbox)
@@ -109,10 +119,16 @@ export const flowCases: readonly ConformanceCase[] = [
       await world.subscribe(connected, { group: world.name('witness'), topics: [topic] }, witness)
       await world.until('another group got everything', () => witness.deliveries.length === 21)
       assert.deepEqual(inbox.values, ['handed back'], 'a paused subscription was delivered to')
-      assert.equal(events.some(({ type, ...event }) => type === 'revoked' && 'group' in event && event.group === group), false)
+      assert.equal(
+        events.some(({ type, ...event }) => type === 'revoked' && 'group' in event && event.group === group),
+        false,
+      )
       subscription.resume()
       await world.until('it goes on', () => inbox.deliveries.length === 22)
-      assert.deepEqual([...inbox.values].sort(), ['handed back', 'handed back', ...valuesOf(10), ...valuesOf(10)].sort())
+      assert.deepEqual(
+        [...inbox.values].sort(),
+        ['handed back', 'handed back', ...valuesOf(10), ...valuesOf(10)].sort(),
+      )
       await world.untilCaughtUp(transport, group, topic)
     },
   },
@@ -127,7 +143,10 @@ export const flowCases: readonly ConformanceCase[] = [
       const place = { topic, partition: 0 }
       const inbox = new Inbox(hold)
       const subscription = await world.subscribe(connected, { group, topics: [topic] }, inbox)
-      await world.within('sending', transport.send([...recordsOf(topic, 0, 8), ...recordsOf(topic, 1, 2, 'other')]))
+      await world.within(
+        'sending',
+        transport.send([...recordsOf(topic, 0, 8), ...recordsOf(topic, 1, 2, 'other')]),
+      )
       await world.until('everything arrived', () => inbox.deliveries.length === 10)
       const before = inbox.deliveries.filter(({ record: { partition } }) => partition === 0)
       const signal = inbox.signalOf(place)
@@ -135,7 +154,10 @@ export const flowCases: readonly ConformanceCase[] = [
 
       await world.within('seeking', subscription.seek(place, 'earliest'))
       assert.equal(signal.aborted, true, 'unfinished deliveries were not revoked')
-      assert.deepEqual(before.map(delivery => delivery.settle({ kind: 'ack' })), before.map(() => false))
+      assert.deepEqual(
+        before.map(delivery => delivery.settle({ kind: 'ack' })),
+        before.map(() => false),
+      )
       await world.until('everything came again', () => inbox.valuesOf(0).length === 16)
       assert.deepEqual(inbox.valuesOf(0).slice(8), valuesOf(8))
 
@@ -147,7 +169,10 @@ export const flowCases: readonly ConformanceCase[] = [
       await world.within('sending', transport.send([record(topic, 'new', { partition: 0 })]))
       await world.until('the new one arrived', () => inbox.valuesOf(0).length === 20)
       assert.equal(inbox.get('new').settle({ kind: 'ack' }), true)
-      await world.until('the position follows', async () => (await world.committed(transport, group, place)) === 9)
+      await world.until(
+        'the position follows',
+        async () => (await world.committed(transport, group, place)) === 9,
+      )
 
       assert.equal(signalOfOther.aborted, false, 'a partition that nobody sought was revoked')
       assert.equal(inbox.valuesOf(1).length, 2)

@@ -36,7 +36,11 @@ export const loadCases: readonly ConformanceCase[] = [
         for (let first = 0; first < items.length; first += 1_000) {
           await world.within('publishing', bus.publishBatch(event, items.slice(first, first + 1_000)))
         }
-        await world.until('everything arrived', () => seen.hasAll(items), () => seen.missingOf(items))
+        await world.until(
+          'everything arrived',
+          () => seen.hasAll(items),
+          () => seen.missingOf(items),
+        )
         await world.untilCaughtUp(transport, bus.name, event.topic.name)
       })
       assert(failures > 0)
@@ -66,7 +70,11 @@ export const loadCases: readonly ConformanceCase[] = [
       })
       await world.within('starting', bus.start())
       await world.within('publishing', bus.publishBatch(event, items))
-      await world.until('everything arrived', () => seen.hasAll(items), () => seen.missingOf(items))
+      await world.until(
+        'everything arrived',
+        () => seen.hasAll(items),
+        () => seen.missingOf(items),
+      )
       await world.untilCaughtUp(transport, bus.name, event.topic.name)
       seen.assertOnce(items, 'the handler')
       seen.assertKeyOrder('the handler')

@@ -18,9 +18,12 @@ function oddRecords(topic: string): OutboundRecord[] {
     { ...plain, value: new Uint8Array(0) },
     { ...plain, value: everyByte },
     { ...plain, key: null, value: null },
-    { ...plain, headers: { text: 'Grüße, 世界', bytes: notUtf8, empty: '', 'empty-bytes': new Uint8Array(0) } },
+    {
+      ...plain,
+      headers: { text: 'Grüße, 世界', bytes: notUtf8, empty: '', 'empty-bytes': new Uint8Array(0) },
+    },
     { ...plain, headers: { twice: ['one', notUtf8], thrice: ['', 'b', 'a'], once: ['single'] } },
-    { ...plain, headers: { constructor: 'a name that objects have', 'ключ': 'a name beyond ASCII' } },
+    { ...plain, headers: { constructor: 'a name that objects have', ключ: 'a name beyond ASCII' } },
     { ...plain, value: new Uint8Array(100_000).fill(7) },
     { ...plain, timestampMs: 1_234_567_890_123 },
   ]
@@ -59,12 +62,19 @@ export const messageCases: readonly ConformanceCase[] = [
       const topic = await world.topic(connected, { partitions: 1 })
       const sent = oddRecords(topic)
       const positions = await world.within('sending', transport.send(asViews(sent)))
-      assert.deepEqual(positions, sent.map((_, offset) => ({ topic, partition: 0, offset })))
+      assert.deepEqual(
+        positions,
+        sent.map((_, offset) => ({ topic, partition: 0, offset })),
+      )
       const inbox = new Inbox(acknowledge)
       await world.subscribe(connected, { group: world.name('group'), topics: [topic] }, inbox)
       await world.until('everything arrived', () => inbox.deliveries.length === sent.length)
       for (const [offset, { record: received }] of inbox.deliveries.entries()) {
-        assert.deepEqual(contentOf(received), contentOf(expected(sent[offset] as OutboundRecord, offset)), `record ${offset}`)
+        assert.deepEqual(
+          contentOf(received),
+          contentOf(expected(sent[offset] as OutboundRecord, offset)),
+          `record ${offset}`,
+        )
         assert.deepEqual([received.topic, received.partition, received.offset], [topic, 0, offset])
       }
       for (const value of Object.values(inbox.deliveries[9]?.record.headers ?? {})) {
@@ -88,7 +98,10 @@ export const messageCases: readonly ConformanceCase[] = [
         transport.read({ topic, from: 'earliest', until: 'end' }, records => void received.push(...records)),
       )
       await world.within('reading to the end', reader.closed)
-      assert.deepEqual(received.map(contentOf), sent.map((each, offset) => contentOf(expected(each, offset))))
+      assert.deepEqual(
+        received.map(contentOf),
+        sent.map((each, offset) => contentOf(expected(each, offset))),
+      )
     },
   },
   {
@@ -101,15 +114,39 @@ export const messageCases: readonly ConformanceCase[] = [
       bus.subscribe(event, (payload, context) => {
         const { id, source, key, topic, partition, offset, group, attempt } = context
         const headers = [context.headers.get('x-text'), [...(context.headers.bytes('x-bytes') ?? [])]]
-        contexts.push({ payload, id, source, key, topic, partition, offset, group, attempt, headers, event: context.event })
+        contexts.push({
+          payload,
+          id,
+          source,
+          key,
+          topic,
+          partition,
+          offset,
+          group,
+          attempt,
+          headers,
+          event: context.event,
+        })
       })
       await world.within('starting', bus.start())
       const payload = { key: 'Zoë', n: 1 }
       const headers = { 'x-text': 'Grüße', 'x-bytes': notUtf8 }
-      const { id, topic, partition, offset } = await world.within('publishing', bus.publish(event, payload, { id: 'my-id', headers }))
+      const { id, topic, partition, offset } = await world.within(
+        'publishing',
+        bus.publish(event, payload, { id: 'my-id', headers }),
+      )
       await world.until('it arrived', () => contexts.length === 1)
       assert.equal(id, 'my-id')
-      const place = { id, topic, partition, offset, key: 'Zoë', source: bus.name, group: bus.name, attempt: 1 }
+      const place = {
+        id,
+        topic,
+        partition,
+        offset,
+        key: 'Zoë',
+        source: bus.name,
+        group: bus.name,
+        attempt: 1,
+      }
       assert.deepEqual(contexts, [{ payload, ...place, headers: ['Grüße', [...notUtf8]], event: event.name }])
     },
   },

@@ -14,12 +14,18 @@ export const positionCases: readonly ConformanceCase[] = [
       const topic = await world.topic(connected, { partitions: 2 })
       const group = world.name('group')
       assert.deepEqual(await world.within('asking for positions', transport.positions(group)), [])
-      await world.within('sending', transport.send([...recordsOf(topic, 0, 10, 'p'), ...recordsOf(topic, 1, 3, 'q')]))
+      await world.within(
+        'sending',
+        transport.send([...recordsOf(topic, 0, 10, 'p'), ...recordsOf(topic, 1, 3, 'q')]),
+      )
       const inbox = new Inbox(hold)
       await world.subscribe(connected, { group, topics: [topic] }, inbox)
       await world.until('everything arrived', () => inbox.deliveries.length === 13)
       for (const value of ['p0', 'p1', 'p2', 'p3', 'q1']) inbox.get(value).settle({ kind: 'ack' })
-      await world.until('the prefix is committed', async () => (await world.committed(transport, group, { topic, partition: 0 })) === 4)
+      await world.until(
+        'the prefix is committed',
+        async () => (await world.committed(transport, group, { topic, partition: 0 })) === 4,
+      )
       const positions = await world.within('asking for positions', transport.positions(group))
       assert.deepEqual(
         [...positions].sort((a, b) => a.partition - b.partition),
@@ -39,17 +45,30 @@ export const positionCases: readonly ConformanceCase[] = [
       const topic = await world.topic(connected, { partitions: 2 })
       const group = world.name('group')
       const spec = { group, topics: [topic], from: 'latest' } as const
-      await world.within('sending', transport.send([...recordsOf(topic, 0, 3, 'old'), ...recordsOf(topic, 1, 1, 'old')]))
+      await world.within(
+        'sending',
+        transport.send([...recordsOf(topic, 0, 3, 'old'), ...recordsOf(topic, 1, 1, 'old')]),
+      )
       const idle = new Inbox(acknowledge)
       const first = await world.subscribe(connected, spec, idle)
       const starts = await world.within('asking for positions', transport.positions(group))
-      assert.deepEqual(starts.map(({ partition, committed }) => [partition, committed]).sort(), [[0, 3], [1, 1]])
+      assert.deepEqual(starts.map(({ partition, committed }) => `${partition}@${committed}`).sort(), [
+        '0@3',
+        '1@1',
+      ])
       await world.within('closing', first[Symbol.asyncDispose]())
       // Nobody runs; these belong to the group all the same.
-      await world.within('sending', transport.send([...recordsOf(topic, 0, 5, 'p'), ...recordsOf(topic, 1, 5, 'q')]))
+      await world.within(
+        'sending',
+        transport.send([...recordsOf(topic, 0, 5, 'p'), ...recordsOf(topic, 1, 5, 'q')]),
+      )
       const inbox = new Inbox(acknowledge)
       await world.subscribe(await world.transport(), spec, inbox)
-      await world.until('what was sent meanwhile arrived', () => inbox.deliveries.length >= 10, () => inbox.values)
+      await world.until(
+        'what was sent meanwhile arrived',
+        () => inbox.deliveries.length >= 10,
+        () => inbox.values,
+      )
       assert.deepEqual(inbox.valuesOf(0), valuesOf(5, 'p'))
       assert.deepEqual(inbox.valuesOf(1), valuesOf(5, 'q'))
       assert.deepEqual(idle.values, [])
@@ -67,7 +86,10 @@ export const positionCases: readonly ConformanceCase[] = [
       const inbox = new Inbox(hold)
       await world.subscribe(connected, { group, topics: [topic], from: 'earliest' }, inbox)
       const starts = await world.within('asking for positions', transport.positions(group))
-      assert.deepEqual(starts.map(({ partition, committed }) => [partition, committed]).sort(), [[0, 0], [1, 0]])
+      assert.deepEqual(starts.map(({ partition, committed }) => `${partition}@${committed}`).sort(), [
+        '0@0',
+        '1@0',
+      ])
       await world.until('everything arrived', () => inbox.deliveries.length === 5)
       assert.deepEqual(inbox.values, valuesOf(5))
     },
@@ -131,10 +153,16 @@ export const positionCases: readonly ConformanceCase[] = [
       const topic = await world.topic(connected, { partitions: 1 })
       await world.within('sending', transport.send([record(topic, 'x')]))
       const inbox = new Inbox(acknowledge)
-      const subscription = await world.subscribe(connected, { group: world.name('group'), topics: [topic] }, inbox)
+      const subscription = await world.subscribe(
+        connected,
+        { group: world.name('group'), topics: [topic] },
+        inbox,
+      )
       await world.until('it arrived', () => inbox.deliveries.length === 1)
       await world.within('seeking', subscription.seek({ topic, partition: 0 }, 1_000))
-      await world.until('the position was reported', () => events.some(({ type }) => type === 'position-out-of-range'))
+      await world.until('the position was reported', () =>
+        events.some(({ type }) => type === 'position-out-of-range'),
+      )
       const reported = events.find(event => event.type === 'position-out-of-range')
       assert.deepEqual([reported?.position, reported?.error.code], [1_000, 'POSITION_OUT_OF_RANGE'])
       await world.within('sending more', transport.send([record(topic, 'y')]))

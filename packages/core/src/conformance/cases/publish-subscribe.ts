@@ -14,11 +14,20 @@ export const publishSubscribeCases: readonly ConformanceCase[] = [
       const seen = new Seen()
       bus.subscribe(event, seen.add)
       await world.within('starting', bus.start())
-      const receipts = await world.within('publishing', Promise.all(items.map(item => bus.publish(event, item))))
-      await world.until('everything arrived', () => seen.hasAll(items), () => seen.missingOf(items))
+      const receipts = await world.within(
+        'publishing',
+        Promise.all(items.map(item => bus.publish(event, item))),
+      )
+      await world.until(
+        'everything arrived',
+        () => seen.hasAll(items),
+        () => seen.missingOf(items),
+      )
       seen.assertOnce(items, 'the handler')
       seen.assertKeyOrder('the handler')
-      const places = new Set(receipts.map(({ topic, partition, offset }) => `${topic}/${partition}@${offset}`))
+      const places = new Set(
+        receipts.map(({ topic, partition, offset }) => `${topic}/${partition}@${offset}`),
+      )
       assert.equal(places.size, items.length, 'two events were stored in one place')
     },
   },
@@ -42,7 +51,11 @@ export const publishSubscribeCases: readonly ConformanceCase[] = [
       const publisher = world.bus()
       await world.within('starting', publisher.start())
       await world.within('publishing', publisher.publishBatch(event, items))
-      await world.until('everything arrived', () => both.hasAll(items), () => both.missingOf(items))
+      await world.until(
+        'everything arrived',
+        () => both.hasAll(items),
+        () => both.missingOf(items),
+      )
       both.assertOnce(items, 'the group')
       both.assertKeyOrder('the group')
       for (const member of members) assert(member.items.length > 0, 'a member of the group got nothing to do')
@@ -53,13 +66,20 @@ export const publishSubscribeCases: readonly ConformanceCase[] = [
     requires: [],
     async run(world) {
       const bus = world.bus()
-      const topics = Array.from({ length: 12 }, () => ({ event: world.event({ partitions: 1 }), seen: new Seen() }))
+      const topics = Array.from({ length: 12 }, () => ({
+        event: world.event({ partitions: 1 }),
+        seen: new Seen(),
+      }))
       for (const { event, seen } of topics) bus.subscribe(event, seen.add)
       await world.within('starting', bus.start())
       const items = itemsOf(20, 3)
       await world.within('publishing', Promise.all(topics.map(({ event }) => bus.publishBatch(event, items))))
       for (const { event, seen } of topics) {
-        await world.until(`everything of ${event.name} arrived`, () => seen.hasAll(items), () => seen.missingOf(items))
+        await world.until(
+          `everything of ${event.name} arrived`,
+          () => seen.hasAll(items),
+          () => seen.missingOf(items),
+        )
         seen.assertOnce(items, event.name)
       }
     },
@@ -75,7 +95,10 @@ export const publishSubscribeCases: readonly ConformanceCase[] = [
       bus.subscribe(other, ofOther.add)
       await world.within('starting', bus.start())
       const [forOne, forOther] = [itemsOf(30, 5), itemsOf(30, 5, 1_000)]
-      await world.within('publishing', Promise.all([bus.publishBatch(one, forOne), bus.publishBatch(other, forOther)]))
+      await world.within(
+        'publishing',
+        Promise.all([bus.publishBatch(one, forOne), bus.publishBatch(other, forOther)]),
+      )
       await world.until('everything arrived', () => ofOne.hasAll(forOne) && ofOther.hasAll(forOther))
       ofOne.assertOnce(forOne, 'the handler of one topic')
       ofOther.assertOnce(forOther, 'the handler of the other')
@@ -93,7 +116,11 @@ export const publishSubscribeCases: readonly ConformanceCase[] = [
       await world.within('starting', bus.start())
       // Not awaited one by one: the order of the calls is the order of the log.
       await world.within('publishing', Promise.all(items.map(item => bus.publish(event, item))))
-      await world.until('everything arrived', () => seen.hasAll(items), () => seen.missingOf(items))
+      await world.until(
+        'everything arrived',
+        () => seen.hasAll(items),
+        () => seen.missingOf(items),
+      )
       seen.assertOnce(items, 'the handler')
       seen.assertKeyOrder('the handler')
     },
@@ -114,7 +141,11 @@ export const publishSubscribeCases: readonly ConformanceCase[] = [
       await world.within('starting', publisher.start())
       await world.within('publishing', publisher.publishBatch(event, items))
       for (const { group, seen } of groups) {
-        await world.until(`${group} got everything`, () => seen.hasAll(items), () => seen.missingOf(items))
+        await world.until(
+          `${group} got everything`,
+          () => seen.hasAll(items),
+          () => seen.missingOf(items),
+        )
         seen.assertOnce(items, group)
       }
     },
@@ -138,7 +169,11 @@ export const publishSubscribeCases: readonly ConformanceCase[] = [
       const later = itemsOf(10, 5, 50)
       await world.within('publishing', first.publishBatch(event, later))
       const all = [...items, ...later]
-      await world.until('the new group got everything', () => seenSecond.hasAll(all), () => seenSecond.missingOf(all))
+      await world.until(
+        'the new group got everything',
+        () => seenSecond.hasAll(all),
+        () => seenSecond.missingOf(all),
+      )
       seenSecond.assertOnce(all, 'the new group')
       seenSecond.assertKeyOrder('the new group')
       await world.until('the first group got the later ones', () => seenFirst.hasAll(all))

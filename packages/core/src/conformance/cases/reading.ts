@@ -41,14 +41,23 @@ export const readingCases: readonly ConformanceCase[] = [
       const connected = await world.transport()
       const { transport } = connected
       const topic = await world.topic(connected, { partitions: 2 })
-      await world.within('sending', transport.send([...recordsOf(topic, 0, 6, 'p'), ...recordsOf(topic, 1, 6, 'q')]))
+      await world.within(
+        'sending',
+        transport.send([...recordsOf(topic, 0, 6, 'p'), ...recordsOf(topic, 1, 6, 'q')]),
+      )
       const earliest = await Reading.open(world, connected, { topic, from: 'earliest' })
       const latest = await Reading.open(world, connected, { topic, from: 'latest' })
       const fourth = await Reading.open(world, connected, { topic, from: 4 })
       // Whatever is sent once `read` has resolved is seen.
-      await world.within('sending', transport.send([record(topic, 'new', { partition: 0 }), record(topic, 'new', { partition: 1 })]))
+      await world.within(
+        'sending',
+        transport.send([record(topic, 'new', { partition: 0 }), record(topic, 'new', { partition: 1 })]),
+      )
       await world.until('the first has everything', () => earliest.records.length === 14)
-      await world.until('the others have the new ones', () => latest.records.length >= 2 && fourth.records.length >= 6)
+      await world.until(
+        'the others have the new ones',
+        () => latest.records.length >= 2 && fourth.records.length >= 6,
+      )
       assert.deepEqual(earliest.valuesOf(0), [...valuesOf(6, 'p'), 'new'])
       assert.deepEqual(earliest.valuesOf(1), [...valuesOf(6, 'q'), 'new'])
       assert.deepEqual([latest.valuesOf(0), latest.valuesOf(1)], [['new'], ['new']])
@@ -68,7 +77,12 @@ export const readingCases: readonly ConformanceCase[] = [
       assert.deepEqual(empty.records, [])
       await world.within('sending', transport.send([...recordsOf(topic, 0, 5), ...recordsOf(topic, 2, 300)]))
       const all = await Reading.open(world, connected, { topic, from: 'earliest', until: 'end' })
-      const pinned = await Reading.open(world, connected, { topic, partitions: [1, 2], from: 'earliest', until: 'end' })
+      const pinned = await Reading.open(world, connected, {
+        topic,
+        partitions: [1, 2],
+        from: 'earliest',
+        until: 'end',
+      })
       const tail = await Reading.open(world, connected, { topic, partitions: [2], from: 298, until: 'end' })
       const nothing = await Reading.open(world, connected, { topic, from: 'latest', until: 'end' })
       for (const reading of [all, pinned, tail, nothing]) await reading.end(world)
@@ -109,7 +123,10 @@ export const readingCases: readonly ConformanceCase[] = [
       )
       await world.within('sending', transport.send([record(topic, 'first', { partition: 0 })]))
       await world.until('it arrived', () => calls === 1)
-      await world.within('sending', transport.send([...recordsOf(topic, 0, 5, 'p'), ...recordsOf(topic, 1, 5, 'q')]))
+      await world.within(
+        'sending',
+        transport.send([...recordsOf(topic, 0, 5, 'p'), ...recordsOf(topic, 1, 5, 'q')]),
+      )
       await world.until('the other partition goes on', () => received.includes('q4'))
       assert.deepEqual(received, ['first', ...valuesOf(5, 'q')])
       gate.open()
@@ -145,7 +162,11 @@ export const readingCases: readonly ConformanceCase[] = [
       await world.within('starting', publisher.start())
       await world.within('publishing what is too early', publisher.publishBatch(event, itemsOf(10, 2, 900)))
       const name = world.name('instance')
-      const instances = [0, 1].map(() => ({ bus: world.bus({ name }), seen: new Seen(), groups: new Set<unknown>() }))
+      const instances = [0, 1].map(() => ({
+        bus: world.bus({ name }),
+        seen: new Seen(),
+        groups: new Set<unknown>(),
+      }))
       for (const { bus, seen, groups } of instances) {
         bus.subscribe(event, { group: false }, (item, { attempt, group }) => {
           groups.add(group)
@@ -156,7 +177,11 @@ export const readingCases: readonly ConformanceCase[] = [
       }
       await world.within('publishing', publisher.publishBatch(event, items))
       for (const { seen, groups } of instances) {
-        await world.until('each instance has everything', () => seen.hasAll(items), () => seen.missingOf(items))
+        await world.until(
+          'each instance has everything',
+          () => seen.hasAll(items),
+          () => seen.missingOf(items),
+        )
         seen.assertOnce(items, 'an instance')
         seen.assertKeyOrder('an instance')
         assert.deepEqual([...groups], [false])

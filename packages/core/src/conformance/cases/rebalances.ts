@@ -39,7 +39,10 @@ export const rebalanceCases: readonly ConformanceCase[] = [
       const send = async (count: number) => {
         const batch = valuesOf(count, '', values.length)
         values.push(...batch)
-        await world.within('sending', transport.send(batch.map(value => record(topic, value, { key: `key-${Number(value) % 60}` }))))
+        await world.within(
+          'sending',
+          transport.send(batch.map(value => record(topic, value, { key: `key-${Number(value) % 60}` }))),
+        )
       }
       await send(200)
       const members = [await join()]
@@ -47,12 +50,20 @@ export const rebalanceCases: readonly ConformanceCase[] = [
         for (const change of ['join', 'join', 'leave', 'join', 'leave'] as const) {
           const enough = finished.size + 60
           await send(200)
-          await world.until('the stream goes on', () => finished.size >= enough, () => finished.size)
+          await world.until(
+            'the stream goes on',
+            () => finished.size >= enough,
+            () => finished.size,
+          )
           if (change === 'join') members.push(await join())
           else await world.within('leaving', members.shift()?.[Symbol.asyncDispose]() ?? Promise.resolve())
         }
         await send(200)
-        await world.until('everything was finished', () => finished.size === values.length, () => finished.size)
+        await world.until(
+          'everything was finished',
+          () => finished.size === values.length,
+          () => finished.size,
+        )
         await world.untilCaughtUp(transport, group, topic)
       })
       assert.deepEqual(problems, [])
@@ -106,7 +117,9 @@ export const rebalanceCases: readonly ConformanceCase[] = [
       const second = await world.subscribe(other, { group, topics: [topic] }, new Inbox(acknowledge))
       await world.until(
         'they share',
-        () => holdings(connected).length === 1 && [...holdings(connected), ...holdings(other)].sort().join() === all.join(),
+        () =>
+          holdings(connected).length === 1 &&
+          [...holdings(connected), ...holdings(other)].sort().join() === all.join(),
         () => [holdings(connected), holdings(other)],
       )
       await world.within('leaving', second[Symbol.asyncDispose]())
@@ -153,11 +166,18 @@ export const rebalanceCases: readonly ConformanceCase[] = [
       await world.until('everything arrived', () => first.deliveries.length === 20)
       for (const value of ['0', '1', '2', '4', '5']) first.get(value).settle({ kind: 'ack' })
       const place = { topic, partition: 0 }
-      await world.until('the prefix is committed', async () => (await world.committed(transport, group, place)) === 3)
+      await world.until(
+        'the prefix is committed',
+        async () => (await world.committed(transport, group, place)) === 3,
+      )
       await world.crash(doomed.transport)
       const next = new Inbox(acknowledge)
       await world.subscribe(connected, { group, topics: [topic] }, next)
-      await world.until('the next member got the rest', () => next.deliveries.length >= 17, () => next.values)
+      await world.until(
+        'the next member got the rest',
+        () => next.deliveries.length >= 17,
+        () => next.values,
+      )
       // Also 4 and 5: their acknowledgements were past an unfinished record, and died with their member.
       assert.deepEqual(next.values, valuesOf(17, '', 3))
       assert.equal(next.get('3').attempt, 1)
@@ -175,11 +195,25 @@ export const rebalanceCases: readonly ConformanceCase[] = [
       const [ofOne, ofOther] = [new Inbox(acknowledge), new Inbox(acknowledge)]
       await world.subscribe(connected, { group, topics: [one] }, ofOne)
       await world.subscribe(await world.transport(), { group, topics: [other] }, ofOther)
-      const all = [0, 1, 2].flatMap(partition => [...recordsOf(one, partition, 4, 'one'), ...recordsOf(other, partition, 4, 'other')])
+      const all = [0, 1, 2].flatMap(partition => [
+        ...recordsOf(one, partition, 4, 'one'),
+        ...recordsOf(other, partition, 4, 'other'),
+      ])
       await world.within('sending', transport.send(all))
-      await world.until('everything arrived', () => ofOne.deliveries.length + ofOther.deliveries.length >= all.length)
-      assert.equal(ofOne.deliveries.every(each => each.record.topic === one), true, 'a member got a topic that it did not ask for')
-      assert.equal(ofOther.deliveries.every(each => each.record.topic === other), true, 'a member got a topic that it did not ask for')
+      await world.until(
+        'everything arrived',
+        () => ofOne.deliveries.length + ofOther.deliveries.length >= all.length,
+      )
+      assert.equal(
+        ofOne.deliveries.every(each => each.record.topic === one),
+        true,
+        'a member got a topic that it did not ask for',
+      )
+      assert.equal(
+        ofOther.deliveries.every(each => each.record.topic === other),
+        true,
+        'a member got a topic that it did not ask for',
+      )
       assert.deepEqual([ofOne.deliveries.length, ofOther.deliveries.length], [12, 12])
     },
   },

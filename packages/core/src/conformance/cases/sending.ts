@@ -24,7 +24,10 @@ export const sendingCases: readonly ConformanceCase[] = [
       const { transport } = connected
       const [one, other] = [await world.topic(connected), await world.topic(connected)]
       const sent: OutboundRecord[] = Array.from({ length: 300 }, (_, index) =>
-        record(index % 2 === 0 ? one : other, String(index), { key: `key-${index % 50}`, partition: index % 3 }),
+        record(index % 2 === 0 ? one : other, String(index), {
+          key: `key-${index % 50}`,
+          partition: index % 3,
+        }),
       )
       const positions = await world.within('sending', transport.send(sent))
       assert.deepEqual(await world.within('sending nothing', transport.send([])), [])
@@ -61,8 +64,14 @@ export const sendingCases: readonly ConformanceCase[] = [
       const connected = await world.transport()
       const topic = await world.topic(connected, { partitions: 7 })
       const keys = [...valuesOf(60, 'key-'), '', 'Zoë', '世界']
-      const positions = await world.within('sending', connected.transport.send(keys.map(key => record(topic, 'x', { key }))))
-      assert.deepEqual(positions.map(({ partition }) => partition), keys.map(key => partitionOfKey(bytes(key), 7)))
+      const positions = await world.within(
+        'sending',
+        connected.transport.send(keys.map(key => record(topic, 'x', { key }))),
+      )
+      assert.deepEqual(
+        positions.map(({ partition }) => partition),
+        keys.map(key => partitionOfKey(bytes(key), 7)),
+      )
     },
   },
   {
@@ -72,11 +81,15 @@ export const sendingCases: readonly ConformanceCase[] = [
       const connected = await world.transport()
       const topic = await world.topic(connected)
       const used = new Set<number>()
-      await world.until('every partition was used', async () => {
-        const positions = await world.within('sending', connected.transport.send([record(topic, 'x')]))
-        for (const { partition } of positions) used.add(partition)
-        return used.size === 3
-      }, () => [...used])
+      await world.until(
+        'every partition was used',
+        async () => {
+          const positions = await world.within('sending', connected.transport.send([record(topic, 'x')]))
+          for (const { partition } of positions) used.add(partition)
+          return used.size === 3
+        },
+        () => [...used],
+      )
     },
   },
   {
@@ -91,12 +104,22 @@ export const sendingCases: readonly ConformanceCase[] = [
       const stored = recordsOf(topic, 0, 3)
       const batch = [stored[0], tooLarge, stored[1], tooLarge, stored[2]] as OutboundRecord[]
       const error = await world.rejects('sending', transport.send(batch), 'PUBLISH_PARTIAL')
-      assert.deepEqual(error.failures.map(({ index }) => index), [1, 3])
+      assert.deepEqual(
+        error.failures.map(({ index }) => index),
+        [1, 3],
+      )
       for (const failure of error.failures) assert.equal(failure.error.code, 'RECORD_TOO_LARGE')
-      const alone = await world.rejects('sending what is too large alone', transport.send([tooLarge]), 'RECORD_TOO_LARGE')
+      const alone = await world.rejects(
+        'sending what is too large alone',
+        transport.send([tooLarge]),
+        'RECORD_TOO_LARGE',
+      )
       assert.equal(alone.retryable, false)
       // The log holds exactly what was acknowledged, and sending goes on.
-      await world.within('sending more', transport.send([...recordsOf(topic, 0, 2, 'more'), record(narrow, 'fits')]))
+      await world.within(
+        'sending more',
+        transport.send([...recordsOf(topic, 0, 2, 'more'), record(narrow, 'fits')]),
+      )
       const inbox = new Inbox(acknowledge)
       await world.subscribe(connected, { group: world.name('group'), topics: [topic, narrow] }, inbox)
       await world.until('everything arrived', () => inbox.deliveries.length >= 6)
@@ -128,7 +151,10 @@ export const sendingCases: readonly ConformanceCase[] = [
       const stored: InboundRecord[] = []
       const reader = await world.within(
         'reading',
-        transport.read({ topic: event.topic.name, from: 'earliest', until: 'end' }, records => void stored.push(...records)),
+        transport.read(
+          { topic: event.topic.name, from: 'earliest', until: 'end' },
+          records => void stored.push(...records),
+        ),
       )
       await world.within('reading to the end', reader.closed)
       const numbers = stored.map(({ value }) => Number(/"n":(\d+)/.exec(text(value))?.[1]))

@@ -70,7 +70,10 @@ export const settlementCases: readonly ConformanceCase[] = [
       await world.within('sending', transport.send(recordsOf(topic, 0, 10)))
       await world.until('everything arrived', () => inbox.deliveries.length === 10)
       const committedIs = (position: number) =>
-        world.until(`${position} is committed`, async () => (await world.committed(transport, group, place)) === position)
+        world.until(
+          `${position} is committed`,
+          async () => (await world.committed(transport, group, place)) === position,
+        )
       for (const value of ['0', '1', '3', '4', '9']) inbox.get(value).settle({ kind: 'ack' })
       await committedIs(2)
       inbox.get('2').settle({ kind: 'ack' })
@@ -90,7 +93,8 @@ export const settlementCases: readonly ConformanceCase[] = [
       const group = world.name('group')
       const inbox = new Inbox(hold)
       await world.subscribe(connected, { group, topics: [topic] }, inbox)
-      const keyed = (values: readonly string[]) => values.map(value => record(topic, value, { key: value.slice(0, 1) }))
+      const keyed = (values: readonly string[]) =>
+        values.map(value => record(topic, value, { key: value.slice(0, 1) }))
       await world.within('sending', transport.send(keyed(['a1', 'b1', 'a2', 'b2', 'a3', 'c1'])))
       await world.until('everything arrived', () => inbox.deliveries.length === 6)
       for (const value of ['b1', 'c1']) inbox.get(value).settle({ kind: 'ack' })
@@ -102,15 +106,28 @@ export const settlementCases: readonly ConformanceCase[] = [
       inbox.get('a3').settle({ kind: 'nack' })
       inbox.get('b2').settle({ kind: 'ack' })
       await world.within('sending more', transport.send(keyed(['a4', 'b3'])))
-      await world.until('the key came again', () => inbox.valuesOf(0).filter(value => value.startsWith('a')).length === 7)
+      await world.until(
+        'the key came again',
+        () => inbox.valuesOf(0).filter(value => value.startsWith('a')).length === 7,
+      )
       // A timer may be a millisecond early by the wall clock.
-      assert(systemRuntime.now() - handedBackAt >= delayMs - 5, 'what was handed back came before its delay was over')
+      assert(
+        systemRuntime.now() - handedBackAt >= delayMs - 5,
+        'what was handed back came before its delay was over',
+      )
       await world.until('the other key went on', () => inbox.values.includes('b3'))
       const ofKey = inbox.values.filter(value => value.startsWith('a'))
       assert.deepEqual(ofKey, ['a1', 'a2', 'a3', 'a1', 'a2', 'a3', 'a4'])
-      assert.deepEqual(inbox.values.filter(value => !value.startsWith('a')), ['b1', 'b2', 'c1', 'b3'])
-      assert.deepEqual(['a1', 'a2', 'a3', 'a4'].map(value => inbox.get(value).attempt), [2, 2, 2, 1])
-      for (const value of ['a1', 'a2', 'a3', 'a4', 'b3']) assert.equal(inbox.get(value).settle({ kind: 'ack' }), true)
+      assert.deepEqual(
+        inbox.values.filter(value => !value.startsWith('a')),
+        ['b1', 'b2', 'c1', 'b3'],
+      )
+      assert.deepEqual(
+        ['a1', 'a2', 'a3', 'a4'].map(value => inbox.get(value).attempt),
+        [2, 2, 2, 1],
+      )
+      for (const value of ['a1', 'a2', 'a3', 'a4', 'b3'])
+        assert.equal(inbox.get(value).settle({ kind: 'ack' }), true)
       await world.untilCaughtUp(transport, group, topic)
       assert.equal(inbox.deliveries.length, 11)
       // However long one key waits, records of others that come later are delivered.
@@ -131,7 +148,8 @@ export const settlementCases: readonly ConformanceCase[] = [
       const topic = await world.topic(connected, { partitions: 1 })
       const group = world.name('group')
       const inbox = new Inbox(delivery => {
-        if (delivery.attempt === 1 && delivery.record.offset === 0) delivery.settle({ kind: 'nack', delayMs: 60_000 })
+        if (delivery.attempt === 1 && delivery.record.offset === 0)
+          delivery.settle({ kind: 'nack', delayMs: 60_000 })
         else delivery.settle({ kind: 'ack' })
       })
       await world.subscribe(connected, { group, topics: [topic] }, inbox)

@@ -11,10 +11,20 @@ export const topicCases: readonly ConformanceCase[] = [
     async run(world) {
       const { transport } = await world.transport()
       const name = world.name('topic')
-      await world.rejects('verifying a missing topic', transport.ensureTopics([{ name, create: false }]), 'TOPIC_MISSING')
+      await world.rejects(
+        'verifying a missing topic',
+        transport.ensureTopics([{ name, create: false }]),
+        'TOPIC_MISSING',
+      )
       await world.within('creating', transport.ensureTopics([{ name, create: true, partitions: 5 }]))
       assert.equal(await world.within('asking', transport.partitions(name)), 5)
-      await world.within('verifying', transport.ensureTopics([{ name, create: true, partitions: 5 }, { name, create: false }]))
+      await world.within(
+        'verifying',
+        transport.ensureTopics([
+          { name, create: true, partitions: 5 },
+          { name, create: false },
+        ]),
+      )
       const mismatch = transport.ensureTopics([{ name, create: true, partitions: 6 }])
       await world.rejects('verifying with other partitions', mismatch, 'TOPIC_MISMATCH')
       assert.equal(await world.within('asking', transport.partitions(name)), 5)
@@ -40,7 +50,8 @@ export const topicCases: readonly ConformanceCase[] = [
       const all = [await world.transport(), await world.transport(), await world.transport()]
       const spec = { name: world.name('topic'), create: true, partitions: 2 }
       await world.within('creating', Promise.all(all.map(({ transport }) => transport.ensureTopics([spec]))))
-      for (const { transport } of all) assert.equal(await world.within('asking', transport.partitions(spec.name)), 2)
+      for (const { transport } of all)
+        assert.equal(await world.within('asking', transport.partitions(spec.name)), 2)
     },
   },
   {
@@ -49,7 +60,11 @@ export const topicCases: readonly ConformanceCase[] = [
     async run(world) {
       const { transport } = await world.transport()
       for (const name of ['', 'with space', '..', 'x'.repeat(250)]) {
-        await world.rejects(`a topic named "${name}"`, transport.ensureTopics([{ name, create: true }]), 'TOPIC_INVALID')
+        await world.rejects(
+          `a topic named "${name}"`,
+          transport.ensureTopics([{ name, create: true }]),
+          'TOPIC_INVALID',
+        )
       }
     },
   },
@@ -98,13 +113,23 @@ export const topicCases: readonly ConformanceCase[] = [
       const group = world.name('group')
       const inbox = new Inbox(acknowledge)
       const subscription = await world.subscribe(connected, { group, topics: [one] }, inbox)
-      await world.within('sending', transport.send([...recordsOf(one, 0, 3, 'a'), ...recordsOf(other, 1, 3, 'b')]))
+      await world.within(
+        'sending',
+        transport.send([...recordsOf(one, 0, 3, 'a'), ...recordsOf(other, 1, 3, 'b')]),
+      )
       await world.until('the one arrived', () => inbox.values.length === 3)
       assert.deepEqual(inbox.values, valuesOf(3, 'a'))
       await world.within('adding a topic', subscription.setTopics([one, other]))
-      await world.until('the other arrived', () => inbox.values.length === 6, () => inbox.values)
+      await world.until(
+        'the other arrived',
+        () => inbox.values.length === 6,
+        () => inbox.values,
+      )
       await world.within('removing a topic', subscription.setTopics([other]))
-      await world.within('sending', transport.send([...recordsOf(one, 0, 2, 'c'), ...recordsOf(other, 1, 2, 'd')]))
+      await world.within(
+        'sending',
+        transport.send([...recordsOf(one, 0, 2, 'c'), ...recordsOf(other, 1, 2, 'd')]),
+      )
       await world.until('the other goes on', () => inbox.values.includes('d1'))
       assert.deepEqual(inbox.values, [...valuesOf(3, 'a'), ...valuesOf(3, 'b'), ...valuesOf(2, 'd')])
       await world.within('adding it again', subscription.setTopics([one, other]))
@@ -132,7 +157,10 @@ export const topicCases: readonly ConformanceCase[] = [
       await world.until('all arrived', () => [ofFirst, ofAdded, ofGroup].every(seen => seen.hasAll(items)))
       await world.within('removing', adding.close())
       const later = itemsOf(20, 4, 20)
-      await world.within('publishing', Promise.all([bus.publishBatch(added, later), bus.publishBatch(first, later)]))
+      await world.within(
+        'publishing',
+        Promise.all([bus.publishBatch(added, later), bus.publishBatch(first, later)]),
+      )
       await world.until('the others go on', () => ofFirst.hasAll(later) && ofGroup.hasAll(later))
       await world.untilCaughtUp(transport, bus.name, first.topic.name)
       ofFirst.assertOnce([...items, ...later], 'the first subscription')
