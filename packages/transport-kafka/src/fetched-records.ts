@@ -32,7 +32,12 @@ export function fetchedRecords(topic: string, fetched: FetchedPartition, positio
   return { records, next }
 }
 
-function inboundRecord(topic: string, partition: number, offset: number, message: FetchedMessage): InboundRecord {
+function inboundRecord(
+  topic: string,
+  partition: number,
+  offset: number,
+  message: FetchedMessage,
+): InboundRecord {
   return {
     topic,
     partition,
@@ -48,7 +53,12 @@ function inboundRecord(topic: string, partition: number, offset: number, message
 function inboundHeaders(headers: NonNullable<FetchedMessage['headers']>): InboundHeaders {
   for (const name in headers) {
     const value: unknown = headers[name]
-    if (!(value instanceof Uint8Array || (Array.isArray(value) && value.every(each => each instanceof Uint8Array)))) {
+    if (
+      !(
+        value instanceof Uint8Array ||
+        (Array.isArray(value) && value.every(each => each instanceof Uint8Array))
+      )
+    ) {
       return onlyBytes(headers)
     }
   }
@@ -91,7 +101,8 @@ function abortedFilter(
     const producerId = message.batchContext?.producerId
     if (producerId === undefined) return false
     if (message.isControlRecord) {
-      if (message.key && message.key.length >= 4 && message.key.readInt16BE(2) === abortMarker) open.delete(producerId)
+      if (message.key && message.key.length >= 4 && message.key.readInt16BE(2) === abortMarker)
+        open.delete(producerId)
       return false
     }
     return message.batchContext?.inTransaction === true && open.has(producerId)

@@ -16,7 +16,10 @@ export interface KafkaTransportOptions {
   /** Every other option of kafkajs's client: time-outs, retries, a socket factory. */
   readonly kafka?: Omit<Partial<KafkaConfig>, 'brokers' | 'ssl' | 'sasl' | 'logLevel' | 'logCreator'>
   /** Options of kafkajs's consumers; the defaults that differ from kafkajs's own are in {@link consumerDefaults}. */
-  readonly consumer?: Omit<Partial<ConsumerConfig>, 'groupId' | 'partitionAssigners' | 'readUncommitted' | 'allowAutoTopicCreation'>
+  readonly consumer?: Omit<
+    Partial<ConsumerConfig>,
+    'groupId' | 'partitionAssigners' | 'readUncommitted' | 'allowAutoTopicCreation'
+  >
   readonly producer?: PublishOptions
   /** What topics get that are created without saying. */
   readonly topics?: {
@@ -68,21 +71,32 @@ export const consumerDefaults = {
 
 /** Checks the options and fills in defaults. @throws BusbarError `CONFIG_INVALID` that names the option. */
 export function resolveOptions(options: KafkaTransportOptions): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) throw invalid('options', 'must be an object with `brokers`')
+  if (typeof options !== 'object' || options === null)
+    throw invalid('options', 'must be an object with `brokers`')
   const { brokers, ssl, sasl, kafka = {}, consumer = {}, topics = {}, restarts = {} } = options
-  if (!Array.isArray(brokers) || brokers.length === 0) throw invalid('brokers', 'must list at least one `host:port`')
+  if (!Array.isArray(brokers) || brokers.length === 0)
+    throw invalid('brokers', 'must list at least one `host:port`')
   for (const broker of brokers) {
-    if (typeof broker !== 'string' || !/^.+:\d{1,5}$/.test(broker)) throw invalid('brokers', `has ${JSON.stringify(broker)}, which is no \`host:port\``)
+    if (typeof broker !== 'string' || !/^.+:\d{1,5}$/.test(broker))
+      throw invalid('brokers', `has ${JSON.stringify(broker)}, which is no \`host:port\``)
   }
   if (sasl !== undefined && typeof (sasl as { mechanism?: unknown }).mechanism !== 'string') {
     throw invalid('sasl.mechanism', 'must be a string, for example `plain` or `scram-sha-512`')
   }
   const config = { ...consumerDefaults, ...consumer, allowAutoTopicCreation: false }
-  for (const name of ['maxWaitTimeInMs', 'heartbeatInterval', 'sessionTimeout', 'maxBytesPerPartition'] as const) {
+  for (const name of [
+    'maxWaitTimeInMs',
+    'heartbeatInterval',
+    'sessionTimeout',
+    'maxBytesPerPartition',
+  ] as const) {
     atLeast(1, config[name], `consumer.${name}`)
   }
   if (config.heartbeatInterval >= config.sessionTimeout) {
-    throw invalid('consumer.heartbeatInterval', `must be less than consumer.sessionTimeout (${config.sessionTimeout})`)
+    throw invalid(
+      'consumer.heartbeatInterval',
+      `must be less than consumer.sessionTimeout (${config.sessionTimeout})`,
+    )
   }
   return {
     kafka: {
@@ -104,7 +118,8 @@ export function resolveOptions(options: KafkaTransportOptions): ResolvedOptions 
     producer: options.producer ?? {},
     topics: {
       partitions: whole(topics.partitions ?? 3, 'topics.partitions'),
-      replication: topics.replication === undefined ? undefined : whole(topics.replication, 'topics.replication'),
+      replication:
+        topics.replication === undefined ? undefined : whole(topics.replication, 'topics.replication'),
     },
   }
 }

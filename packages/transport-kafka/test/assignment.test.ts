@@ -15,7 +15,10 @@ const member = (id: string, topics: string[], held: Assignment = {}, generation 
 const counts = (entries: Record<string, number>) => new Map(Object.entries(entries))
 
 test('a member gets partitions of its own topics only', () => {
-  const result = assignPartitions([member('a', ['old', 'new']), member('b', ['old'])], counts({ old: 4, new: 2 }))
+  const result = assignPartitions(
+    [member('a', ['old', 'new']), member('b', ['old'])],
+    counts({ old: 4, new: 2 }),
+  )
   assert.equal(result.get('b')?.['new'], undefined)
   assert.equal(result.get('a')?.['new'], [0, 1])
   assert.is((result.get('a')?.['old']?.length ?? 0) + (result.get('b')?.['old']?.length ?? 0), 4)
@@ -35,7 +38,9 @@ test('every partition has one member, and shares differ by one at most', () => {
       const all = Array.from({ length: members }, (_, i) => member(`m${i}`, ['t']))
       const result = assignPartitions(all, counts({ t: partitions }))
       const shares = [...result.values()].map(assignment => assignment['t']?.length ?? 0)
-      assert.equal([...result.values()].flatMap(assignment => assignment['t'] ?? []).sort(), [...Array(partitions).keys()])
+      assert.equal([...result.values()].flatMap(assignment => assignment['t'] ?? []).sort(), [
+        ...Array(partitions).keys(),
+      ])
       assert.ok(Math.max(...shares) - Math.min(...shares) <= 1)
     }
   }
@@ -84,7 +89,14 @@ test('foreign user data counts as none', () => {
     size.writeInt32BE(userData.length)
     return Buffer.concat([topic, size, userData])
   }
-  for (const text of ['', 'no json', '{"held":7,"generation":1}', 'null', '[]', '{"held":{"t":"x"},"generation":1}']) {
+  for (const text of [
+    '',
+    'no json',
+    '{"held":7,"generation":1}',
+    'null',
+    '[]',
+    '{"held":{"t":"x"},"generation":1}',
+  ]) {
     const info = memberInfo('a', subscription(Buffer.from(text)))
     assert.equal(info.topics, ['t'])
     assert.equal(info.held['t'] ?? [], [])

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { deadline, eventually, kafkaForTests, uniqueName } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connected, publish, Received, texts, textOf } from './support/test-transport.js'
+import { connected, publish, Received, textOf, texts } from './support/test-transport.js'
 
 const kafka = await kafkaForTests()
 const test = suite('consuming in a group')
@@ -19,7 +19,10 @@ const subscribed = async (
     transport.subscribe({ from: 'earliest', maxInFlight: 1_000, ...spec }, received.deliver(hold)),
   )
 
-const newTopic = async ({ transport }: Awaited<ReturnType<typeof connected>>, partitions: number): Promise<string> => {
+const newTopic = async (
+  { transport }: Awaited<ReturnType<typeof connected>>,
+  partitions: number,
+): Promise<string> => {
   const name = uniqueName('consume')
   await transport.ensureTopics([{ name, create: true, partitions }])
   return name
@@ -53,7 +56,12 @@ if (kafka) {
     const group = uniqueName('group')
     await publish(bus.transport, topic, texts('v', 10))
     const received = new Received()
-    await using subscription = await subscribed(bus, { group, topics: [topic] }, received, each => textOf(each) === 'v3')
+    await using subscription = await subscribed(
+      bus,
+      { group, topics: [topic] },
+      received,
+      each => textOf(each) === 'v3',
+    )
     await count(received, 10)
     assert.equal(received.texts, texts('v', 10))
     const committed = async () => (await bus.transport.positions(group))[0]?.committed
@@ -71,7 +79,12 @@ if (kafka) {
     const group = uniqueName('group')
     await publish(bus.transport, topic, texts('v', 5))
     const received = new Received()
-    const subscription = await subscribed(bus, { group, topics: [topic] }, received, each => textOf(each) === 'v2')
+    const subscription = await subscribed(
+      bus,
+      { group, topics: [topic] },
+      received,
+      each => textOf(each) === 'v2',
+    )
     await count(received, 5)
     await subscription[Symbol.asyncDispose]()
     assert.ok(received.batches[0]?.signal.aborted)
@@ -90,7 +103,10 @@ if (kafka) {
     await publish(bus.transport, topic, texts('before', 4), { partition: 1 })
     const first = await subscribed(bus, { group, topics: [topic], from: 'latest' }, new Received())
     const positions = await bus.transport.positions(group)
-    assert.equal(positions.map(({ committed }) => committed), [0, 4])
+    assert.equal(
+      positions.map(({ committed }) => committed),
+      [0, 4],
+    )
     await first[Symbol.asyncDispose]()
     await publish(bus.transport, topic, ['between'], { partition: 1 })
     const received = new Received()
@@ -106,12 +122,20 @@ if (kafka) {
     await publish(bus.transport, topic, texts('v', 3))
     const received = new Received()
     // All partitions are at their limit meanwhile: nothing is fetched at all.
-    await using _first = await subscribed(bus, { group, topics: [topic], maxInFlight: 1 }, received, () => true)
+    await using _first = await subscribed(
+      bus,
+      { group, topics: [topic], maxInFlight: 1 },
+      received,
+      () => true,
+    )
     await count(received, 3)
     await sleep(3_500)
     assert.is(received.deliveries.length, 3)
     assert.not(received.batches[0]?.signal.aborted)
-    assert.equal(bus.events.map(({ type }) => type), ['assigned'])
+    assert.equal(
+      bus.events.map(({ type }) => type),
+      ['assigned'],
+    )
     for (const delivery of received.deliveries) assert.ok(delivery.settle({ kind: 'ack' }))
     await eventually(async () => assert.is((await bus.transport.positions(group))[0]?.committed, 3))
     await publish(bus.transport, topic, ['next'])
@@ -123,8 +147,14 @@ if (kafka) {
     const topic = await newTopic(bus, 2)
     const received = new Received()
     const group = uniqueName('group')
-    const held = (partition: number) => received.deliveries.filter(({ record }) => record.partition === partition).length
-    await using _subscription = await subscribed(bus, { group, topics: [topic], maxInFlight: 5 }, received, ({ record }) => record.partition === 0)
+    const held = (partition: number) =>
+      received.deliveries.filter(({ record }) => record.partition === partition).length
+    await using _subscription = await subscribed(
+      bus,
+      { group, topics: [topic], maxInFlight: 5 },
+      received,
+      ({ record }) => record.partition === 0,
+    )
     await publish(bus.transport, topic, texts('stuck', 5), { partition: 0 })
     await eventually(() => assert.is(held(0), 5))
     await publish(bus.transport, topic, texts('later', 50), { partition: 0 })
@@ -148,7 +178,11 @@ if (kafka) {
     await using bus = await open()
     const topic = await newTopic(bus, 1)
     const received = new Received()
-    await using subscription = await subscribed(bus, { group: uniqueName('group'), topics: [topic] }, received)
+    await using subscription = await subscribed(
+      bus,
+      { group: uniqueName('group'), topics: [topic] },
+      received,
+    )
     subscription.pause()
     await publish(bus.transport, topic, ['v'])
     await sleep(400)
@@ -163,7 +197,12 @@ if (kafka) {
     const group = uniqueName('group')
     await publish(bus.transport, topic, texts('v', 6))
     const received = new Received()
-    await using subscription = await subscribed(bus, { group, topics: [topic] }, received, each => each.attempt > 5)
+    await using subscription = await subscribed(
+      bus,
+      { group, topics: [topic] },
+      received,
+      each => each.attempt > 5,
+    )
     await count(received, 6)
     await subscription.seek({ topic, partition: 0 }, 2)
     await count(received, 10)
@@ -175,7 +214,10 @@ if (kafka) {
     await count(received, 17)
     assert.is(received.texts[16], 'after')
     await eventually(async () => assert.is((await bus.transport.positions(group))[0]?.committed, 7))
-    const refused = await subscription.seek({ topic, partition: 9 }, 0).then(() => 'no', error => error.code)
+    const refused = await subscription.seek({ topic, partition: 9 }, 0).then(
+      () => 'no',
+      error => error.code,
+    )
     assert.is(refused, 'CONFIG_INVALID')
   })
 
@@ -186,7 +228,12 @@ if (kafka) {
     const received = new Received()
     await publish(bus.transport, first, ['long'])
     await publish(bus.transport, second, ['there'])
-    await using subscription = await subscribed(bus, { group: uniqueName('group'), topics: [first] }, received, each => textOf(each) === 'long')
+    await using subscription = await subscribed(
+      bus,
+      { group: uniqueName('group'), topics: [first] },
+      received,
+      each => textOf(each) === 'long',
+    )
     await count(received, 1)
     const start = performance.now()
     await deadline(5_000, 'adding', subscription.setTopics([first, second]))
@@ -201,7 +248,10 @@ if (kafka) {
     await publish(bus.transport, second, ['heard'])
     await count(received, 3)
     assert.is(received.texts[2], 'heard')
-    const refused = await subscription.setTopics([uniqueName('missing')]).then(() => 'no', error => error.code)
+    const refused = await subscription.setTopics([uniqueName('missing')]).then(
+      () => 'no',
+      error => error.code,
+    )
     assert.is(refused, 'TOPIC_MISSING')
     await publish(bus.transport, second, ['still'])
     await count(received, 4)
@@ -212,8 +262,14 @@ if (kafka) {
     const topic = uniqueName('missing')
     const start = performance.now()
     const error = await bus.transport
-      .subscribe({ group: uniqueName('group'), topics: [topic], from: 'earliest', maxInFlight: 1 }, async () => {})
-      .then(() => undefined, thrown => thrown)
+      .subscribe(
+        { group: uniqueName('group'), topics: [topic], from: 'earliest', maxInFlight: 1 },
+        async () => {},
+      )
+      .then(
+        () => undefined,
+        thrown => thrown,
+      )
     assert.is(error?.code, 'TOPIC_MISSING')
     assert.match(error.message, topic)
     assert.ok(performance.now() - start < 2_000)

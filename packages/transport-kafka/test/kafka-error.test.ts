@@ -9,13 +9,45 @@ const withMarks = (message: string, marks: object) => Object.assign(new Error(me
 
 const cases: readonly (readonly [string, unknown, string, RegExp?])[] = [
   ['a Kafka error by its type', withMarks('no', { type: 'TOPIC_AUTHORIZATION_FAILED' }), 'TOPIC_DENIED'],
-  ['the cause of a retry', withMarks('retries', { name: 'KafkaJSNumberOfRetriesExceeded', cause: withMarks('self-signed', { code: 'SELF_SIGNED_CERT_IN_CHAIN' }) }), 'TLS_FAILED', /ssl\.ca/],
-  ['a refused connection with its address', withMarks('Connection error: ', { name: 'KafkaJSConnectionError', code: 'ECONNREFUSED', broker: 'h:1' }), 'CONNECTION_FAILED', /ECONNREFUSED.*h:1/],
-  ['the errors of an AggregateError', new AggregateError([withMarks('x', { code: 'ENOTFOUND' })]), 'CONNECTION_FAILED', /resolved/],
+  [
+    'the cause of a retry',
+    withMarks('retries', {
+      name: 'KafkaJSNumberOfRetriesExceeded',
+      cause: withMarks('self-signed', { code: 'SELF_SIGNED_CERT_IN_CHAIN' }),
+    }),
+    'TLS_FAILED',
+    /ssl\.ca/,
+  ],
+  [
+    'a refused connection with its address',
+    withMarks('Connection error: ', { name: 'KafkaJSConnectionError', code: 'ECONNREFUSED', broker: 'h:1' }),
+    'CONNECTION_FAILED',
+    /ECONNREFUSED.*h:1/,
+  ],
+  [
+    'the errors of an AggregateError',
+    new AggregateError([withMarks('x', { code: 'ENOTFOUND' })]),
+    'CONNECTION_FAILED',
+    /resolved/,
+  ],
   ['a size', withMarks('big', { type: 'MESSAGE_TOO_LARGE' }), 'RECORD_TOO_LARGE'],
-  ['an unknown OpenSSL error', withMarks('ssl', { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' }), 'TLS_FAILED'],
-  ['a handshake that ended', withMarks('Client network socket disconnected before secure TLS connection was established', { code: 'ECONNRESET' }), 'TLS_FAILED'],
-  ['a group that is denied', withMarks('Failed', { name: 'KafkaJSGroupCoordinatorNotFound' }), 'GROUP_DENIED'],
+  [
+    'an unknown OpenSSL error',
+    withMarks('ssl', { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' }),
+    'TLS_FAILED',
+  ],
+  [
+    'a handshake that ended',
+    withMarks('Client network socket disconnected before secure TLS connection was established', {
+      code: 'ECONNRESET',
+    }),
+    'TLS_FAILED',
+  ],
+  [
+    'a group that is denied',
+    withMarks('Failed', { name: 'KafkaJSGroupCoordinatorNotFound' }),
+    'GROUP_DENIED',
+  ],
   ['anything else by the fallback', new Error('odd'), 'INTERNAL', /Testing: odd/],
   ['a string', 'odd', 'INTERNAL', /odd/],
   ['undefined', undefined, 'INTERNAL'],

@@ -2,9 +2,9 @@ import {
   type Deliver,
   type Delivery,
   type DeliveryBatch,
+  type Logger,
   silentLogger,
   systemRuntime,
-  type Logger,
   type TransportEvent,
 } from '@busbar/core'
 import { type KafkaTransport, type KafkaTransportOptions, kafkaTransport } from '@busbar/transport-kafka'
@@ -15,7 +15,10 @@ export interface TestTransport extends AsyncDisposable {
   readonly events: TransportEvent[]
 }
 
-export async function connected(options: KafkaTransportOptions, logger: Logger = silentLogger): Promise<TestTransport> {
+export async function connected(
+  options: KafkaTransportOptions,
+  logger: Logger = silentLogger,
+): Promise<TestTransport> {
   const transport = kafkaTransport(options)
   const events: TransportEvent[] = []
   await transport.connect({
@@ -71,4 +74,5 @@ export class Received {
 }
 
 /** The texts `${prefix}0` to `${prefix}${count - 1}`. */
-export const texts = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
+export const texts = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}${i}`)
