@@ -5,7 +5,7 @@ import { hasKafkaErrorType } from './kafka-error.js'
 import type { Cluster, GroupBroker } from './kafkajs-internals.js'
 
 /** Names the protocol to the group: members of one group must share it. It changes when the user data does. */
-export const assignerName = 'busbar-1'
+const assignerName = 'busbar-1'
 
 /**
  * The version of Kafka's consumer protocol in which subscriptions are written. Version 1 and later have more fields than

@@ -15,7 +15,7 @@ export interface KafkaTransportOptions {
   readonly sasl?: KafkaConfig['sasl']
   /** Every other option of kafkajs's client: time-outs, retries, a socket factory. */
   readonly kafka?: Omit<Partial<KafkaConfig>, 'brokers' | 'ssl' | 'sasl' | 'logLevel' | 'logCreator'>
-  /** Options of kafkajs's consumers; the defaults that differ from kafkajs's own are in {@link consumerDefaults}. */
+  /** Options of kafkajs's consumers; `maxWaitTimeInMs` and `heartbeatInterval` default to 250. */
   readonly consumer?: Omit<
     Partial<ConsumerConfig>,
     'groupId' | 'partitionAssigners' | 'readUncommitted' | 'allowAutoTopicCreation'
@@ -62,7 +62,7 @@ export interface ResolvedOptions {
  * kafkajs's defaults make each join, rebalance and leave take up to five seconds: it notices them between two requests
  * (`maxWaitTimeInMs`) and at heartbeats. A broker answers earlier than that whenever there are records.
  */
-export const consumerDefaults = {
+const consumerDefaults = {
   maxWaitTimeInMs: 250,
   heartbeatInterval: 250,
   sessionTimeout: 30_000,
@@ -73,7 +73,8 @@ export const consumerDefaults = {
 export function resolveOptions(options: KafkaTransportOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null)
     throw invalid('options', 'must be an object with `brokers`')
-  const { brokers, ssl, sasl, kafka = {}, consumer = {}, topics = {}, restarts = {} } = options
+  const { ssl, sasl, kafka = {}, consumer = {}, topics = {}, restarts = {} } = options
+  const brokers: readonly unknown[] = options.brokers
   if (!Array.isArray(brokers) || brokers.length === 0)
     throw invalid('brokers', 'must list at least one `host:port`')
   for (const broker of brokers) {
@@ -101,7 +102,7 @@ export function resolveOptions(options: KafkaTransportOptions): ResolvedOptions 
   return {
     kafka: {
       ...kafka,
-      brokers: [...brokers],
+      brokers: [...options.brokers],
       ...(ssl === undefined ? {} : { ssl }),
       ...(sasl === undefined ? {} : { sasl }),
     },

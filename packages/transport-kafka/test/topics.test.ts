@@ -1,3 +1,4 @@
+import type { BusbarError } from '@busbar/core'
 import { kafkaForTests, uniqueName } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,7 +9,7 @@ const test = suite('topics')
 const outcome = (work: Promise<unknown>) =>
   work.then(
     () => 'fine',
-    error => `${error.code}: ${error.message}`,
+    (error: BusbarError) => `${error.code}: ${error.message}`,
   )
 
 if (kafka) {

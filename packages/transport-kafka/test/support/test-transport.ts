@@ -1,4 +1,5 @@
 import {
+  BusbarError,
   type Deliver,
   type Delivery,
   type DeliveryBatch,
@@ -76,3 +77,14 @@ export class Received {
 /** The texts `${prefix}0` to `${prefix}${count - 1}`. */
 export const texts = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`)
+
+/** The error that a promise rejects with. @throws Error where it resolves. */
+export async function refusalOf(work: Promise<unknown>): Promise<BusbarError> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof BusbarError) return error
+    throw error
+  }
+  throw new Error('it was not refused')
+}
