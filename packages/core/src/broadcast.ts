@@ -28,6 +28,7 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
     throw new BusbarError('CAPABILITY_MISSING', `a broadcast subscription needs a transport that can read without a group; ${transport.name} cannot`)
   }
   const readers = new Map<string, TopicBroadcast>()
+  let isPaused = false
   let fail: (reason: unknown) => void = () => {}
   const closed = new Promise<void>((_, reject) => {
     fail = reject
@@ -41,6 +42,7 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
       let session = sessions.get(first.partition)
       if (!session) {
         session = new PartitionSession({ ...options, topic, partition: first.partition, start: first.offset })
+        if (isPaused) session.pause()
         sessions.set(first.partition, session)
       }
       return session.push(records)
@@ -63,14 +65,22 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
   }
   const setTopics = async (wanted: readonly string[]) => {
     await Promise.all([...readers.keys()].filter(topic => !wanted.includes(topic)).map(shut))
-    await Promise.all(wanted.filter(topic => !readers.has(topic)).map(open))
+    const opened = await Promise.allSettled(wanted.filter(topic => !readers.has(topic)).map(open))
+    for (const each of opened) if (each.status === 'rejected') throw each.reason
   }
 
-  await setTopics(topics)
+  try {
+    await setTopics(topics)
+  } catch (thrown) {
+    // Readers of other topics may be open, or still on their way, and would deliver beside those of the next try.
+    await setTopics([])
+    throw thrown
+  }
   return {
     closed,
     setTopics,
     pause: () => {
+      isPaused = true
       for (const { sessions } of readers.values()) for (const session of sessions.values()) session.pause()
     },
     [Symbol.asyncDispose]: () => setTopics([]),

@@ -1,11 +1,11 @@
 import type { Logger } from '@busbar/core'
 import { type Assigner, AssignerProtocol } from 'kafkajs'
-import { assignPartitions, type Assignment, type GroupMemberInfo } from './assignment.js'
+import { type Assignment, assignPartitions, type GroupMemberInfo } from './assignment.js'
 import { hasKafkaErrorType } from './kafka-error.js'
 import type { Cluster, GroupBroker } from './kafkajs-internals.js'
 
 /** Names the protocol to the group: members of one group must share it. It changes when the user data does. */
-export const assignerName = 'busbar-1'
+const assignerName = 'busbar-1'
 
 /**
  * The version of Kafka's consumer protocol in which subscriptions are written. Version 1 and later have more fields than
@@ -42,7 +42,11 @@ export function createAssigner({ cluster, logger, claim }: AssignerOptions): Ass
       // while it runs: with it a subscription changes without leaving the group.
       topics.splice(0, topics.length, ...wanted)
       const userData = Buffer.from(JSON.stringify(holding))
-      const metadata = AssignerProtocol.MemberMetadata.encode({ version: protocolVersion, topics: [...wanted], userData })
+      const metadata = AssignerProtocol.MemberMetadata.encode({
+        version: protocolVersion,
+        topics: [...wanted],
+        userData,
+      })
       return { name: assignerName, metadata }
     },
     async assign({ members }) {
@@ -90,7 +94,11 @@ function holdingOf(userData: Buffer | null | undefined): Pick<GroupMemberInfo, '
  * How many partitions topics have. Asked of a broker rather than of the loaded metadata, since the leader need not have
  * subscribed to what the others have; a topic that is missing or forbidden is left out, and not assigned to anyone.
  */
-async function partitionCounts(cluster: Cluster, topics: ReadonlySet<string>, logger: Logger): Promise<Map<string, number>> {
+async function partitionCounts(
+  cluster: Cluster,
+  topics: ReadonlySet<string>,
+  logger: Logger,
+): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
   const unknown: string[] = []
   for (const topic of topics) {
@@ -98,14 +106,18 @@ async function partitionCounts(cluster: Cluster, topics: ReadonlySet<string>, lo
     if (partitions.length > 0) counts.set(topic, partitions.length)
     else unknown.push(topic)
   }
-  const broker = unknown.length === 0 ? undefined : ((await cluster.brokerPool.findConnectedBroker()) as GroupBroker)
+  const broker =
+    unknown.length === 0 ? undefined : ((await cluster.brokerPool.findConnectedBroker()) as GroupBroker)
   for (const topic of unknown) {
     try {
       const { topicMetadata } = (await broker?.metadata([topic])) ?? { topicMetadata: [] }
       counts.set(topic, topicMetadata[0]?.partitionMetadata.length ?? 0)
     } catch (error) {
       if (!hasKafkaErrorType(error, 'UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED')) throw error
-      logger.warn({ topic, error }, 'a member of the group subscribed to a topic that this member, its leader, cannot see')
+      logger.warn(
+        { topic, error },
+        'a member of the group subscribed to a topic that this member, its leader, cannot see',
+      )
     }
   }
   return counts

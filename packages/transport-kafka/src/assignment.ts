@@ -30,12 +30,19 @@ export function assignPartitions(
   const holders = holdersOf(sorted)
   for (const set of coPartitioned(sorted, partitionCounts)) {
     for (const [partition, member] of distribute(set, holders, loads).entries()) {
-      const assignment = assignments.get(member)
-      for (const topic of set.topics) (assignment![topic] ??= []).push(partition)
+      const assignment = assignments.get(member) ?? {}
+      for (const topic of set.topics) addPartition(assignment, topic, partition)
       loads.set(member, (loads.get(member) ?? 0) + set.topics.length)
     }
   }
   return assignments
+}
+
+/** Adds a partition to an assignment. */
+export function addPartition(assignment: Assignment, topic: string, partition: number): void {
+  const partitions = assignment[topic]
+  if (partitions) partitions.push(partition)
+  else assignment[topic] = [partition]
 }
 
 /** Topics that are assigned as one. */
@@ -72,7 +79,11 @@ function holdersOf(members: readonly GroupMemberInfo[]): Map<string, string> {
 }
 
 /** The member of each partition of a set of topics. */
-function distribute(set: TopicSet, holders: ReadonlyMap<string, string>, loads: ReadonlyMap<string, number>): string[] {
+function distribute(
+  set: TopicSet,
+  holders: ReadonlyMap<string, string>,
+  loads: ReadonlyMap<string, number>,
+): string[] {
   const held = Array.from({ length: set.partitions }, (_, partition) => holderOf(set, partition, holders))
   const quotas = quotasOf(set, held, loads)
   const assigned: (string | undefined)[] = held.map(member => {
@@ -85,7 +96,11 @@ function distribute(set: TopicSet, holders: ReadonlyMap<string, string>, loads: 
   return assigned.map(member => member ?? (open.shift() as string))
 }
 
-function holderOf(set: TopicSet, partition: number, holders: ReadonlyMap<string, string>): string | undefined {
+function holderOf(
+  set: TopicSet,
+  partition: number,
+  holders: ReadonlyMap<string, string>,
+): string | undefined {
   for (const topic of set.topics) {
     const holder = holders.get(`${partition}/${topic}`)
     if (holder !== undefined && set.members.includes(holder)) return holder

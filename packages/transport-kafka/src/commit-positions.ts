@@ -11,7 +11,10 @@ export interface PositionToCommit extends TopicPartition {
  * refuses it once the group has moved on: a late commit can't move the position of who holds a partition by then.
  * (kafkajs's own `commitOffsets` retries with whatever generation it has by then.) Rejects with kafkajs's errors.
  */
-export async function commitPositions(generation: Generation, positions: readonly PositionToCommit[]): Promise<void> {
+export async function commitPositions(
+  generation: Generation,
+  positions: readonly PositionToCommit[],
+): Promise<void> {
   const { group, memberId, generationId, cluster } = generation
   const topics = new Map<string, { partition: number; offset: string }[]>()
   for (const { topic, partition, position } of positions) {

@@ -26,6 +26,8 @@ export interface GateHooks {
   fetch(broker: Broker, request: FetchRequest): Promise<void>
   /** Whether this member must join anew, though the coordinator has not asked for it. */
   mustRejoin(): boolean
+  /** The member that this one takes the place of, once: its membership need not run out before the group goes on. */
+  formerMember(): string | undefined
   /** Whether the member has left, so that nothing may join any more. */
   closed(): boolean
 }
@@ -50,7 +52,8 @@ export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): 
   const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster)
   cluster.findBroker = async target => gated((await findBroker(target)) as GroupBroker)
   // kafkajs looks the broker up with `findBroker`: it is gated already.
-  cluster.findGroupCoordinator = target => withCoordinatorReason(cluster, group, () => findGroupCoordinator(target))
+  cluster.findGroupCoordinator = target =>
+    withCoordinatorReason(cluster, group, () => findGroupCoordinator(target))
 }
 
 function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: GateHooks): GroupBroker {
@@ -58,7 +61,8 @@ function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: Gat
   gate.joinGroup = async request => {
     if (hooks.closed()) throw leftError()
     await hooks.beforeJoin()
-    return broker.joinGroup(request)
+    // Where the coordinator does not know it any more, kafkajs joins again as a new member.
+    return broker.joinGroup({ ...request, memberId: request.memberId || (hooks.formerMember() ?? '') })
   }
   gate.syncGroup = async request => {
     const response = await broker.syncGroup(request)
@@ -79,7 +83,10 @@ function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: Gat
   gate.offsetFetch = async request => ({
     responses: request.topics.map(({ topic, partitions }) => ({
       topic,
-      partitions: partitions.map(({ partition }) => ({ partition, offset: String(hooks.position(topic, partition) ?? 0) })),
+      partitions: partitions.map(({ partition }) => ({
+        partition,
+        offset: String(hooks.position(topic, partition) ?? 0),
+      })),
     })),
   })
   // kafkajs itself only commits to reset a position: positions are not its own here.
@@ -98,7 +105,10 @@ function assignedPartitions(memberAssignment: Buffer): Generation['partitions'] 
 
 /** What makes kafkajs join again, as if the coordinator had asked for it. */
 function rejoinError(): Error {
-  return Object.assign(new Error('the subscription has changed'), { type: 'REBALANCE_IN_PROGRESS', retriable: false })
+  return Object.assign(new Error('the subscription has changed'), {
+    type: 'REBALANCE_IN_PROGRESS',
+    retriable: false,
+  })
 }
 
 function leftError(): Error {

@@ -1,4 +1,10 @@
-import { BusbarError, type SubscribeSpec, type TopicPartition, type TransportEvent } from '@busbar/core'
+import {
+  BusbarError,
+  type Runtime,
+  type SubscribeSpec,
+  type TopicPartition,
+  type TransportEvent,
+} from '@busbar/core'
 import type { Generation } from './coordinator-gate.js'
 import { type LogRange, logRanges, partitionKey, readCommitted, readUncommitted } from './log-offsets.js'
 
@@ -16,26 +22,34 @@ export async function startPositions(
   generation: Generation,
   partitions: readonly TopicPartition[],
   from: SubscribeSpec['from'],
+  runtime: Runtime,
   report: (event: TransportEvent) => void,
 ): Promise<StartPosition[]> {
   const { cluster, group } = generation
   const [committed, ranges] = await Promise.all([
     committedPositions(generation, partitions),
-    logRanges(cluster, partitions, readUncommitted),
+    logRanges(cluster, partitions, readUncommitted, runtime),
   ])
   const fresh = partitions.filter(({ topic, partition }) => !committed.has(partitionKey(topic, partition)))
   // What is readable now is not in question for a group that starts with what comes after it.
   const ends =
-    from === 'latest' && fresh.length > 0 ? await logRanges(cluster, fresh, readCommitted) : new Map<string, LogRange>()
+    from === 'latest' && fresh.length > 0
+      ? await logRanges(cluster, fresh, readCommitted, runtime)
+      : new Map<string, LogRange>()
   return partitions.map(({ topic, partition }) => {
     const key = partitionKey(topic, partition)
     const range = ranges.get(key)
-    if (!range) throw new BusbarError('TOPIC_MISSING', `Partition ${partition} of topic ${topic} has no leader or is gone`)
+    if (!range)
+      throw new BusbarError(
+        'TOPIC_MISSING',
+        `Partition ${partition} of topic ${topic} has no leader or is gone`,
+      )
     const position = committed.get(key)
     if (position === undefined) {
       return { topic, partition, start: ends.get(key)?.end ?? range.start, committed: undefined }
     }
-    if (position >= range.start && position <= range.end) return { topic, partition, start: position, committed: position }
+    if (position >= range.start && position <= range.end)
+      return { topic, partition, start: position, committed: position }
     report(outOfRange(group, { topic, partition }, position, range))
     return { topic, partition, start: range.start, committed: undefined }
   })
@@ -64,7 +78,8 @@ async function committedPositions(
   partitions: readonly TopicPartition[],
 ): Promise<Map<string, number>> {
   const topics = new Map<string, { partition: number }[]>()
-  for (const { topic, partition } of partitions) topics.set(topic, [...(topics.get(topic) ?? []), { partition }])
+  for (const { topic, partition } of partitions)
+    topics.set(topic, [...(topics.get(topic) ?? []), { partition }])
   const { responses } = await coordinator.offsetFetch({
     groupId: group,
     topics: [...topics].map(([topic, ids]) => ({ topic, partitions: ids })),

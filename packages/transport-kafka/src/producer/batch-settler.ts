@@ -36,7 +36,10 @@ export class BatchSettler implements BatchOutcomes {
   answered(sent: SentBatch, answer: ProduceAnswer): void {
     const { queue, batch } = sent
     batch.inFlight = false
-    if (answer.errorCode === kafkaCode.none) return this.#stored(sent, answer.baseOffset)
+    if (answer.errorCode === kafkaCode.none) {
+      this.#stored(sent, answer.baseOffset)
+      return
+    }
     const meaning = meaningOf(answer.errorCode)
     const text = answer.errorMessage ? `${meaning.name}: ${answer.errorMessage}` : meaning.name
     queue.lastError = new Error(text)
@@ -86,7 +89,8 @@ export class BatchSettler implements BatchOutcomes {
     const { topicOf, clock, missingTopicGraceMs, retry } = this.#options
     if (batch.live === 0) {
       this.discard(queue, batch)
-      return this.#options.proceed(queue)
+      this.#options.proceed(queue)
+      return
     }
     const { missingSince } = topicOf(queue)
     const isMissing = meaning.code === 'TOPIC_MISSING' && missingSince !== undefined
@@ -113,7 +117,10 @@ export class BatchSettler implements BatchOutcomes {
     const { queue, batch } = sent
     const { buffer, topicOf, onLimitWrong, proceed } = this.#options
     if (meaning.code === 'RECORD_TOO_LARGE') onLimitWrong(topicOf(queue))
-    if (batch.records.length === 1) return this.#refuse(sent, refusal(queue, meaning, text))
+    if (batch.records.length === 1) {
+      this.#refuse(sent, refusal(queue, meaning, text))
+      return
+    }
     const bad = new Set(badRecords)
     this.discard(queue, batch)
     if (bad.size > 0) {
@@ -121,7 +128,10 @@ export class BatchSettler implements BatchOutcomes {
       queue.batches.unshift(batch.pick(index => !bad.has(index)))
     } else {
       const middle = batch.records.length >> 1
-      queue.batches.unshift(batch.pick(index => index < middle), batch.pick(index => index >= middle))
+      queue.batches.unshift(
+        batch.pick(index => index < middle),
+        batch.pick(index => index >= middle),
+      )
     }
     dropEmpty(queue)
     proceed(queue)
@@ -142,7 +152,8 @@ export class BatchSettler implements BatchOutcomes {
 
   /** Takes a batch that was not acknowledged off the queue. What the broker may remember of it must not be met again. */
   discard(queue: PartitionQueue, batch: PublishBatch): void {
-    queue.batches.splice(queue.batches.indexOf(batch), 1)
+    const at = queue.batches.indexOf(batch)
+    if (at >= 0) queue.batches.splice(at, 1)
     if (batch.written) restartIdentity(queue)
   }
 }
@@ -157,12 +168,22 @@ export function unknownOutcome(queue: PartitionQueue, cause: unknown): BusbarErr
 /** The error of a record that was not stored in time. */
 export function notStored(queue: PartitionQueue, cause: unknown): BusbarError {
   const reason = cause === undefined ? 'its turn did not come in time' : reasonOf(cause)
-  return new BusbarError('PUBLISH_FAILED', `A record of ${nameOf(queue)} was not stored: ${reason}`, { cause })
+  return new BusbarError('PUBLISH_FAILED', `A record of ${nameOf(queue)} was not stored: ${reason}`, {
+    cause,
+  })
 }
 
-function refusal(queue: PartitionQueue, { code = 'PUBLISH_FAILED', retryable }: ErrorMeaning, text: string): BusbarError {
+function refusal(
+  queue: PartitionQueue,
+  { code = 'PUBLISH_FAILED', retryable }: ErrorMeaning,
+  text: string,
+): BusbarError {
   const options = { cause: queue.lastError, ...(retryable === undefined ? {} : { retryable }) }
-  return new BusbarError(code satisfies BusbarErrorCode, `A record of ${nameOf(queue)} was refused: ${text}`, options)
+  return new BusbarError(
+    code satisfies BusbarErrorCode,
+    `A record of ${nameOf(queue)} was refused: ${text}`,
+    options,
+  )
 }
 
 function restartIdentity(queue: PartitionQueue): void {

@@ -1,4 +1,4 @@
-import { BusbarError, type Runtime } from '@busbar/core'
+import { BusbarError, type Runtime, type Timer } from '@busbar/core'
 import type { Broker, Cluster } from '../kafkajs-internals.js'
 import { produceApiKey, produceVersions } from './produce-protocol.js'
 
@@ -31,7 +31,10 @@ export async function connectBroker(
   const range = broker.versions?.[produceApiKey]
   if (range && range.maxVersion < produceVersions.min) {
     abandon(broker, 'too old')
-    throw new BusbarError('CONFIG_INVALID', `The broker at ${nameOf(broker)} is older than Kafka 2.1, the oldest supported`)
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `The broker at ${nameOf(broker)} is older than Kafka 2.1, the oldest supported`,
+    )
   }
   return broker
 }
@@ -47,29 +50,30 @@ export async function withTimeout<T>(
   doing: string,
   result: Promise<T>,
 ): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = runtime.setTimer(timeoutMs, () => {
-      const error = new BusbarError('CONNECTION_FAILED', `${nameOf(broker)} gave no answer in ${timeoutMs} ms (${doing})`)
+  let timer: Timer | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = runtime.setTimer(timeoutMs, () => {
+      const error = new BusbarError(
+        'CONNECTION_FAILED',
+        `${nameOf(broker)} gave no answer in ${timeoutMs} ms (${doing})`,
+      )
       abandon(broker, error.message)
       reject(error)
     })
-    result.then(
-      value => {
-        timer.cancel()
-        resolve(value)
-      },
-      (error: unknown) => {
-        timer.cancel()
-        reject(error)
-      },
-    )
   })
+  try {
+    return await Promise.race([result, timeout])
+  } finally {
+    timer?.cancel()
+  }
 }
 
 /** Closes a broker's connections at once; its open requests reject. The broker must not be used again. */
 export function abandon(broker: Broker, why: string): void {
   for (const connection of broker.connectionPool.pool) {
-    connection.rejectRequests(new BusbarError('CONNECTION_FAILED', `The connection to ${nameOf(broker)} was closed: ${why}`))
+    connection.rejectRequests(
+      new BusbarError('CONNECTION_FAILED', `The connection to ${nameOf(broker)} was closed: ${why}`),
+    )
     connection.socket?.destroy()
   }
   // Stops kafkajs's timers; there is nothing left that it could wait for.
