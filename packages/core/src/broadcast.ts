@@ -1,5 +1,6 @@
 import { BusbarError } from './error.js'
 import type { Intake } from './group-consumer.js'
+import type { Logger } from './logger.js'
 import { PartitionSession } from './partition-session.js'
 import type { Runtime } from './runtime.js'
 import type { Deliver, Transport, TransportReader } from './transport.js'
@@ -7,8 +8,14 @@ import type { Deliver, Transport, TransportReader } from './transport.js'
 export interface BroadcastOptions {
   readonly transport: Transport
   readonly runtime: Runtime
+  readonly logger: Logger
   readonly maxInFlight: number
   readonly deliver: Deliver
+}
+
+interface TopicBroadcast {
+  readonly reader: TransportReader
+  readonly sessions: Map<number, PartitionSession>
 }
 
 /**
@@ -20,7 +27,8 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
   if (!transport.capabilities.read) {
     throw new BusbarError('CAPABILITY_MISSING', `a broadcast subscription needs a transport that can read without a group; ${transport.name} cannot`)
   }
-  const readers = new Map<string, { readonly reader: TransportReader; readonly sessions: Map<number, PartitionSession> }>()
+  const readers = new Map<string, TopicBroadcast>()
+  let wanted: readonly string[] = []
   let isPaused = false
   let fail: (reason: unknown) => void = () => {}
   const closed = new Promise<void>((_, reject) => {
@@ -28,7 +36,7 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
   })
   closed.catch(() => {})
 
-  const open = async (topic: string) => {
+  const open = async (topic: string): Promise<void> => {
     const sessions = new Map<number, PartitionSession>()
     const reader = await transport.read({ topic, from: 'latest' }, records => {
       const first = records[0]
@@ -41,16 +49,26 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
       }
       return session.push(records)
     })
-    reader.closed.catch(fail)
+    // Ended, or opened by somebody else, while this one was on its way.
+    if (!wanted.includes(topic) || readers.has(topic)) return reader[Symbol.asyncDispose]()
     readers.set(topic, { reader, sessions })
+    reader.closed.catch((thrown: unknown) => {
+      if (readers.get(topic)?.reader !== reader) return
+      // A broadcast keeps no position: it goes on with what comes next, and says that it has missed something.
+      options.logger.error({ err: thrown, topic }, 'a broadcast lost its place and goes on from now')
+      shut(topic)
+        .then(() => (wanted.includes(topic) && !readers.has(topic) ? open(topic) : undefined))
+        .catch(fail)
+    })
   }
   const shut = async (topic: string) => {
-    const open = readers.get(topic)
+    const ended = readers.get(topic)
     readers.delete(topic)
-    for (const session of open?.sessions.values() ?? []) session.revoke(new BusbarError('BUS_CLOSED', `the broadcast subscription of ${topic} ended`))
-    await open?.reader[Symbol.asyncDispose]()
+    for (const session of ended?.sessions.values() ?? []) session.revoke(new BusbarError('BUS_CLOSED', `the broadcast subscription of ${topic} ended`))
+    await ended?.reader[Symbol.asyncDispose]()
   }
-  const setTopics = async (wanted: readonly string[]) => {
+  const setTopics = async (topics: readonly string[]) => {
+    wanted = topics
     await Promise.all([...readers.keys()].filter(topic => !wanted.includes(topic)).map(shut))
     const opened = await Promise.allSettled(wanted.filter(topic => !readers.has(topic)).map(open))
     for (const each of opened) if (each.status === 'rejected') throw each.reason

@@ -20,6 +20,11 @@ export interface ConsumerOptions {
   readonly redelivery: Required<RedeliveryOptions>
 }
 
+interface Failure {
+  readonly subscription: BoundSubscription
+  readonly thrown: unknown
+}
+
 const ack: Outcome = { kind: 'ack' }
 
 /**
@@ -75,18 +80,18 @@ export class Consumer {
     }
     const wanting = this.#wanting(record, envelope, unreadable)
     if (wanting.length === 0) return ack
-    const failures = await Promise.all(
-      wanting.map(async subscription => {
-        try {
-          await subscription.run(delivery, envelope, unreadable, ends, collector)
-        } catch (thrown) {
-          return { subscription, thrown }
-        }
+    const failed: Failure[] = []
+    const run = async (subscription: BoundSubscription): Promise<void> => {
+      try {
+        await subscription.run(delivery, envelope, unreadable, ends, collector)
         if (wanting.length > 1) this.#remember(record, subscription)
-        return undefined
-      }),
-    )
-    const failed = failures.filter(failure => failure !== undefined)
+      } catch (thrown) {
+        failed.push({ subscription, thrown })
+      }
+    }
+    const [only] = wanting
+    if (wanting.length === 1 && only) await run(only)
+    else await Promise.all(wanting.map(run))
     return failed.length === 0 ? ack : this.#handBack(delivery, envelope, failed, ends)
   }
 
@@ -107,7 +112,7 @@ export class Consumer {
   #handBack(
     delivery: Delivery,
     envelope: Envelope | undefined,
-    failed: readonly { readonly subscription: BoundSubscription; readonly thrown: unknown }[],
+    failed: readonly Failure[],
     ends: readonly AbortSignal[],
   ): Outcome {
     const delayMs = this.#delayAfter(delivery.attempt)

@@ -92,7 +92,7 @@ export class Groups {
       ensureTopic: topic => this.#topics.ensure(topic),
       open: (topics, deliver) =>
         group === false
-          ? openBroadcast({ transport, runtime, maxInFlight, deliver }, topics)
+          ? openBroadcast({ transport, runtime, logger, maxInFlight, deliver }, topics)
           : transport.subscribe({ group, topics, from, maxInFlight }, deliver),
     })
   }

@@ -87,11 +87,15 @@ export class PartitionSession {
     return this.whenWelcome()
   }
 
-  /** Passes over positions that are gone from the log, so that the committable position does not wait for them. */
+  /**
+   * Passes over positions that hold no record: transaction markers, aborted or compacted records, records that the log
+   * has lost. Without it a commit would stay behind them for ever. Going backwards does nothing.
+   */
   skipTo(position: number): void {
+    if (this.signal.aborted) return
     const before = this.#tracker.committable
     this.#tracker.skipTo(position)
-    if (this.#tracker.committable !== before && !this.signal.aborted) this.#options.onProgress?.()
+    if (this.#tracker.committable !== before) this.#options.onProgress?.()
   }
 
   /** Resolves when more is welcome, or the ownership has ended. */

@@ -51,9 +51,9 @@ export class PrefixTracker {
     return slot
   }
 
-  /** Passes over the positions below `position` that were not added: they are gone from the log. Never goes back. */
+  /** Declares that no position below `position` will be added: the log has none there. Going backwards does nothing. */
   skipTo(position: number): void {
-    if (position > this.#next) this.#next = position
+    this.#next = Math.max(this.#next, position)
   }
 
   /** Marks a position as finished; a second time does nothing. */

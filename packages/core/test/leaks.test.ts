@@ -127,7 +127,10 @@ test('a broadcast that could not read one of its topics leaves no reader of anot
   const deliver = async () => void delivered++
   await deadline(5_000, 'broadcast', async () => {
     await rejects(
-      openBroadcast({ transport, runtime, maxInFlight: 9, deliver }, ['fine', 'missing']),
+      openBroadcast({ transport, runtime, logger: silentLogger, maxInFlight: 9, deliver }, [
+        'fine',
+        'missing',
+      ]),
       'TOPIC_MISSING',
     )
     await transport.send([{ topic: 'fine', key: null, value: null, headers: {}, timestampMs: runtime.now() }])

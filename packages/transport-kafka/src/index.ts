@@ -1,1 +1,3 @@
-export {}
+export { type CompressionName, registerCodecs } from './compression.js'
+export { type KafkaTransport, kafkaTransport } from './kafka-transport.js'
+export type { KafkaTransportOptions, PublishOptions } from './options.js'

@@ -1,5 +1,11 @@
+export interface CountedSignal {
+  readonly signal: AbortSignal
+  abort(reason?: unknown): void
+  count(): number
+}
+
 /** A signal that counts the listeners that are on it now. */
-export function countedSignal() {
+export function countedSignal(): CountedSignal {
   const controller = new AbortController()
   const { signal } = controller
   let count = 0

@@ -1,0 +1,43 @@
+import type { TopicPartition } from '@busbar/core'
+import type { Generation } from './coordinator-gate.js'
+import type { GroupBroker } from './kafkajs-internals.js'
+
+export interface PositionToCommit extends TopicPartition {
+  readonly position: number
+}
+
+/**
+ * Commits positions in one generation of a group. The request names member and generation, so that the coordinator
+ * refuses it once the group has moved on: a late commit can't move the position of who holds a partition by then.
+ * (kafkajs's own `commitOffsets` retries with whatever generation it has by then.) Rejects with kafkajs's errors.
+ */
+export async function commitPositions(
+  generation: Generation,
+  positions: readonly PositionToCommit[],
+): Promise<void> {
+  const { group, memberId, generationId, cluster } = generation
+  const topics = new Map<string, { partition: number; offset: string }[]>()
+  for (const { topic, partition, position } of positions) {
+    const partitions = topics.get(topic) ?? []
+    partitions.push({ partition, offset: String(position) })
+    topics.set(topic, partitions)
+  }
+  const coordinator = await connected(generation)
+  try {
+    await coordinator.offsetCommit({
+      groupId: group,
+      memberId,
+      groupGenerationId: generationId,
+      topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+    })
+  } catch (error) {
+    if ((error as { type?: unknown }).type === 'NOT_COORDINATOR_FOR_GROUP') await cluster.refreshMetadata()
+    throw error
+  }
+}
+
+/** The generation's coordinator, reconnected where its connection was lost. */
+async function connected({ coordinator }: Generation): Promise<GroupBroker> {
+  if (!coordinator.isConnected()) await coordinator.connect()
+  return coordinator
+}

@@ -1,0 +1,247 @@
+import {
+  BusbarError,
+  type Deliver,
+  type Logger,
+  type Runtime,
+  type SubscribeSpec,
+  sleep,
+  type Timer,
+  type TopicPartition,
+  type TransportEvent,
+  type TransportSubscription,
+} from '@busbar/core'
+import type { Kafka } from 'kafkajs'
+import { GroupMember } from './group-member.js'
+import { HeldPartitions } from './held-partitions.js'
+import { hasKafkaErrorType } from './kafka-error.js'
+import type { ConsumerOptions } from './options.js'
+import { SocketRegistry } from './socket-registry.js'
+
+export interface GroupConsumerOptions {
+  readonly spec: SubscribeSpec
+  readonly deliver: Deliver
+  readonly runtime: Runtime
+  readonly logger: Logger
+  readonly onEvent: (event: TransportEvent) => void
+  readonly consumer: ConsumerOptions
+  /** A kafkajs client whose sockets are known to `sockets`. */
+  readonly createKafka: (sockets: SocketRegistry) => Kafka
+}
+
+/** Errors that another try does not mend. A missing topic may only not be known everywhere yet. */
+const finalCodes: ReadonlySet<string> = new Set([
+  'AUTHENTICATION_FAILED',
+  'TLS_FAILED',
+  'GROUP_DENIED',
+  'TOPIC_DENIED',
+  'CONFIG_INVALID',
+])
+
+const coordinatorNotReady = [
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+]
+const coordinatorWithinMs = 10_000
+const coordinatorDelayMs = 100
+
+/** So long without a crash, and the next one counts as the first. */
+const stableMs = 30_000
+
+/**
+ * A group's consumer that is restarted when it dies, within bounds. Restarts make a new member: what is unfinished then
+ * is revoked and comes again, here or elsewhere.
+ */
+export class GroupConsumer implements TransportSubscription {
+  readonly closed: Promise<void>
+  readonly #options: GroupConsumerOptions
+  readonly #held: HeldPartitions
+  #topics: readonly string[]
+  #member: GroupMember | undefined
+  #sockets: SocketRegistry
+  #restarts = 0
+  #restarting: Promise<void> | undefined
+  #stable: Timer | undefined
+  #changing: Promise<void> = Promise.resolve()
+  #disposing: Promise<void> | undefined
+  readonly #over = new AbortController()
+  #settleClosed: { resolve: () => void; reject: (error: BusbarError) => void } = {
+    resolve: () => {},
+    reject: () => {},
+  }
+
+  /** Joins the group. Rejects with a `BusbarError` where the first join fails. */
+  static async start(options: GroupConsumerOptions): Promise<GroupConsumer> {
+    const consumer = new GroupConsumer(options)
+    try {
+      await consumer.#joinFirst()
+      return consumer
+    } catch (error) {
+      await consumer[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  private constructor(options: GroupConsumerOptions) {
+    const { spec, consumer, ...rest } = options
+    this.#options = options
+    this.#topics = spec.topics
+    this.#sockets = new SocketRegistry()
+    this.closed = new Promise((resolve, reject) => {
+      this.#settleClosed = { resolve, reject }
+    })
+    // Whoever does not watch it has the event `consumer-failed`.
+    this.closed.catch(() => {})
+    this.#held = new HeldPartitions({
+      ...rest,
+      spec,
+      commitIntervalMs: consumer.commitIntervalMs,
+      maxBytesPerPartition: consumer.config.maxBytesPerPartition ?? 1_048_576,
+      onProgress: () => {
+        this.#restarts = 0
+      },
+    })
+  }
+
+  setTopics(topics: readonly string[]): Promise<void> {
+    this.#changing = this.#changing.catch(() => {}).then(() => this.#setTopics(topics))
+    return this.#changing
+  }
+
+  pause(): void {
+    this.#held.pause()
+  }
+
+  resume(): void {
+    this.#held.resume()
+  }
+
+  seek(target: TopicPartition, to: 'earliest' | 'latest' | number): Promise<void> {
+    return this.#held.seek(target, to)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposing ??= this.#dispose()
+    return this.#disposing
+  }
+
+  /** Is gone at once, as if the process had died: no commit, no leave. For tests of crashes. */
+  abandon(): void {
+    const reason = new BusbarError('BUS_CLOSED', 'The subscription was abandoned')
+    this.#end()
+    this.#sockets.close(reason)
+    this.#held.drop(reason)
+    // Only ends kafkajs's timers: without connections it can't leave.
+    void this.#member?.leave()
+    this.#disposing ??= Promise.resolve()
+    this.#settleClosed.resolve()
+  }
+
+  async #setTopics(topics: readonly string[]): Promise<void> {
+    const { group } = this.#options.spec
+    if (topics.length === 0)
+      throw new BusbarError('CONFIG_INVALID', `Group ${group} needs at least one topic`)
+    await this.#restarting
+    if (this.#over.signal.aborted)
+      throw new BusbarError('BUS_CLOSED', `The subscription of group ${group} is closed`)
+    const before = this.#topics
+    this.#topics = topics
+    try {
+      await this.#member?.rejoin(topics)
+    } catch (error) {
+      // A consumer that died of it is restarted, with the new topics.
+      if (this.#restarting) return this.#restarting
+      this.#topics = before
+      throw error
+    }
+  }
+
+  /** A coordinator that is still loading, as after a broker's start, is waited for; kafkajs gives up on it at once. */
+  async #joinFirst(): Promise<void> {
+    const { runtime } = this.#options
+    const until = runtime.now() + coordinatorWithinMs
+    for (;;) {
+      try {
+        return await this.#join()
+      } catch (error) {
+        if (!hasKafkaErrorType(error, ...coordinatorNotReady) || runtime.now() > until) throw error
+      }
+      await sleep(runtime, coordinatorDelayMs)
+    }
+  }
+
+  async #join(): Promise<void> {
+    const { spec, consumer, createKafka, logger } = this.#options
+    this.#sockets = new SocketRegistry()
+    const member = new GroupMember({
+      kafka: createKafka(this.#sockets),
+      sockets: this.#sockets,
+      group: spec.group,
+      config: consumer.config,
+      logger,
+      claim: () => this.#held.claim(this.#topics),
+      hooks: {
+        beforeJoin: () => this.#held.beforeJoin(),
+        formerMember: () => this.#held.formerMember(),
+        joined: generation => this.#held.joined(generation),
+        position: (topic, partition) => this.#held.position(topic, partition),
+        fetch: (broker, request) => this.#held.fetch(broker, request),
+      },
+      onCrash: error => this.#crashed(error),
+    })
+    this.#member = member
+    await member.start(this.#topics)
+    this.#stable = this.#options.runtime.setTimer(stableMs, () => {
+      this.#restarts = 0
+    })
+  }
+
+  #crashed(error: BusbarError): void {
+    if (this.#over.signal.aborted) return
+    this.#restarting = this.#restart(error).finally(() => {
+      this.#restarting = undefined
+    })
+  }
+
+  /** Never rejects: what can't be mended ends the subscription. */
+  async #restart(error: BusbarError): Promise<void> {
+    const { spec, consumer, onEvent, runtime } = this.#options
+    this.#stable?.cancel()
+    this.#sockets.close(error)
+    this.#held.drop(error)
+    if (finalCodes.has(error.code) || this.#restarts >= consumer.restarts.limit) return this.#fail(error)
+    this.#restarts += 1
+    onEvent({ type: 'consumer-restarting', group: spec.group, restart: this.#restarts, error })
+    const { delayMs, maxDelayMs } = consumer.restarts
+    try {
+      await sleep(runtime, Math.min(maxDelayMs, delayMs * 2 ** (this.#restarts - 1)), this.#over.signal)
+      await this.#join()
+    } catch (again) {
+      if (!this.#over.signal.aborted) return this.#restart(again as BusbarError)
+    }
+  }
+
+  #fail(error: BusbarError): void {
+    this.#end()
+    this.#options.onEvent({ type: 'consumer-failed', group: this.#options.spec.group, error })
+    this.#settleClosed.reject(error)
+  }
+
+  #end(): void {
+    this.#over.abort()
+    this.#stable?.cancel()
+  }
+
+  async #dispose(): Promise<void> {
+    const { spec, consumer, runtime } = this.#options
+    const reason = new BusbarError('BUS_CLOSED', `The subscription of group ${spec.group} was closed`)
+    this.#end()
+    const left = this.#held.close(reason).then(() => this.#member?.leave())
+    const timer = new AbortController()
+    await Promise.race([left, sleep(runtime, consumer.closeTimeoutMs, timer.signal).catch(() => {})])
+    timer.abort()
+    this.#sockets.close(reason)
+    this.#held.drop(reason)
+    this.#settleClosed.resolve()
+  }
+}

@@ -1,0 +1,267 @@
+import {
+  BusbarError,
+  type InboundRecord,
+  type Logger,
+  type ReadSpec,
+  type Receive,
+  type Runtime,
+  sleep,
+  type TopicPartition,
+  type TransportReader,
+} from '@busbar/core'
+import { hasKafkaErrorType, kafkaError } from './kafka-error.js'
+import type { Cluster } from './kafkajs-internals.js'
+import {
+  byLeader,
+  type LogRange,
+  logRanges,
+  partitionKey,
+  readCommitted,
+  readUncommitted,
+} from './log-offsets.js'
+import { type FetchLimits, PartitionFetcher } from './partition-fetch.js'
+import { ReadPartition } from './read-partition.js'
+import type { SocketRegistry } from './socket-registry.js'
+import { withTopicReason } from './topic-reason.js'
+
+export interface PartitionReaderOptions {
+  readonly spec: ReadSpec
+  readonly receive: Receive
+  /** The reader's own: brokers answer the requests of one connection one after the other. */
+  readonly cluster: Cluster
+  readonly sockets: SocketRegistry
+  readonly runtime: Runtime
+  readonly logger: Logger
+  readonly limits: FetchLimits
+}
+
+/** Errors that another try does not mend. */
+const finalCodes: ReadonlySet<string> = new Set([
+  'AUTHENTICATION_FAILED',
+  'TLS_FAILED',
+  'TOPIC_DENIED',
+  'CONFIG_INVALID',
+])
+/** So many times in a row a topic may seem to be missing: a leader that is being elected looks like that. */
+const toleratedMissing = 20
+const firstBackoffMs = 50
+const maxBackoffMs = 2_000
+
+/** Reads partitions without a group, each from its leader. */
+export class PartitionReader implements TransportReader {
+  readonly closed: Promise<void>
+  readonly #options: PartitionReaderOptions
+  readonly #fetcher: PartitionFetcher
+  #partitions: ReadPartition[] = []
+  readonly #stopped = new AbortController()
+  #settleClosed: { resolve: () => void; reject: (error: BusbarError) => void } = {
+    resolve: () => {},
+    reject: () => {},
+  }
+
+  /** Fixes where reading starts, and begins. Rejects with a `BusbarError`. */
+  static async start(options: PartitionReaderOptions): Promise<PartitionReader> {
+    const reader = new PartitionReader(options)
+    try {
+      await reader.#open()
+    } catch (error) {
+      await reader[Symbol.asyncDispose]()
+      throw kafkaError(error, { doing: `Reading topic ${options.spec.topic}`, fallback: 'CONNECTION_FAILED' })
+    }
+    void reader.#run()
+    return reader
+  }
+
+  private constructor(options: PartitionReaderOptions) {
+    this.#options = options
+    this.#fetcher = new PartitionFetcher(options.runtime)
+    this.closed = new Promise((resolve, reject) => {
+      this.#settleClosed = { resolve, reject }
+    })
+    this.closed.catch(() => {})
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop()
+    this.#settleClosed.resolve()
+  }
+
+  async #open(): Promise<void> {
+    const { cluster, spec } = this.#options
+    await cluster.connect()
+    await withTopicReason(cluster, [spec.topic], () => cluster.addMultipleTargetTopics([spec.topic]))
+    const existing = this.#existing()
+    const wanted = spec.partitions?.map(partition => ({ topic: spec.topic, partition })) ?? existing
+    const missing = wanted.find(({ partition }) => !existing.some(each => each.partition === partition))
+    if (missing)
+      throw new BusbarError('TOPIC_MISSING', `Topic ${spec.topic} has no partition ${missing.partition}`)
+    const ranges = await logRanges(cluster, wanted, readCommitted, this.#options.runtime)
+    this.#partitions = wanted.map(({ topic, partition }) => {
+      const range = ranges.get(partitionKey(topic, partition))
+      if (!range)
+        throw new BusbarError('CONNECTION_FAILED', `Partition ${partition} of topic ${topic} has no leader`)
+      return this.#partition(
+        partition,
+        startIn(range, spec.from),
+        spec.until === 'end' ? range.end : undefined,
+      )
+    })
+  }
+
+  /** Reads until it is stopped, reaches the end, or fails for good. */
+  async #run(): Promise<void> {
+    const { logger, spec } = this.#options
+    let failures = 0
+    let missing = 0
+    while (!this.#stopped.signal.aborted && !this.#finished()) {
+      try {
+        await this.#round(() => {
+          failures = 0
+          missing = 0
+        })
+      } catch (thrown) {
+        if (this.#stopped.signal.aborted) break
+        const error = kafkaError(thrown, {
+          doing: `Reading topic ${spec.topic}`,
+          fallback: 'CONNECTION_FAILED',
+        })
+        missing = error.code === 'TOPIC_MISSING' ? missing + 1 : 0
+        if (finalCodes.has(error.code) || missing > toleratedMissing) return this.#fail(error)
+        logger.info(
+          { topic: spec.topic, code: error.code, reason: error.message },
+          'reading was interrupted; trying again',
+        )
+        await this.#recover(thrown, failures++).catch(() => {})
+      }
+    }
+    this.#stop()
+    this.#settleClosed.resolve()
+  }
+
+  /** Reads from each leader until one of them fails, or partitions were added. */
+  async #round(onSuccess: () => void): Promise<void> {
+    const { cluster } = this.#options
+    const round = { over: false }
+    const open = this.#partitions.filter(partition => !partition.finished)
+    const leaders = [...byLeader(cluster, open)].map(([nodeId, topics]) => {
+      const led = open.filter(({ topic, partition }) => topics.get(topic)?.includes(partition))
+      return this.#readLeader(nodeId, led, round, onSuccess)
+    })
+    if (leaders.length === 0) throw new BusbarError('CONNECTION_FAILED', 'no partition has a leader')
+    try {
+      await Promise.race([Promise.all(leaders), whenAborted(this.#stopped.signal)])
+    } finally {
+      round.over = true
+      // The others end with their request; a failure of theirs has nobody to go to.
+      for (const leader of leaders) leader.catch(() => {})
+    }
+  }
+
+  async #readLeader(
+    nodeId: string,
+    partitions: readonly ReadPartition[],
+    round: { over: boolean },
+    onSuccess: () => void,
+  ): Promise<void> {
+    const { cluster, limits } = this.#options
+    const broker = await cluster.findBroker({ nodeId })
+    while (!round.over && !this.#stopped.signal.aborted) {
+      const open = partitions.filter(partition => !partition.finished)
+      if (open.length === 0) return
+      await this.#fetcher.fetchOnce(broker, open, limits)
+      onSuccess()
+      await cluster.refreshMetadataIfNecessary()
+      if (this.#addNew()) round.over = true
+    }
+  }
+
+  /** Partitions that were added to the topic are read from their beginning: all that is in them came later. */
+  #addNew(): boolean {
+    const { spec } = this.#options
+    if (spec.partitions || spec.until === 'end') return false
+    const known = new Set(this.#partitions.map(({ partition }) => partition))
+    const added = this.#existing().filter(({ partition }) => !known.has(partition))
+    for (const { partition } of added) this.#partitions.push(this.#partition(partition, 0, undefined))
+    return added.length > 0
+  }
+
+  async #recover(error: unknown, failures: number): Promise<void> {
+    const { cluster, runtime } = this.#options
+    if (hasKafkaErrorType(error, 'OFFSET_OUT_OF_RANGE'))
+      return this.#reset((error as TopicPartition).partition)
+    const { host, port } = error as { host?: unknown; port?: unknown }
+    if (typeof host === 'string' && typeof port === 'number') cluster.removeBroker({ host, port })
+    const backoffMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** failures) * (0.5 + runtime.random() / 2)
+    await sleep(runtime, backoffMs, this.#stopped.signal)
+    await cluster.refreshMetadata()
+  }
+
+  /** What was to be read next is not in the log any more: goes on with the earliest record that is. */
+  async #reset(number: number): Promise<void> {
+    const { cluster, spec, logger } = this.#options
+    const partition = this.#partitions.find(each => each.partition === number)
+    if (!partition) return
+    const range = (await logRanges(cluster, [partition], readUncommitted, this.#options.runtime)).get(
+      partitionKey(spec.topic, number),
+    )
+    if (!range || (partition.position >= range.start && partition.position <= range.end)) return
+    const { topic, position } = partition
+    logger.warn(
+      { topic, partition: number, position, resetTo: range.start },
+      'the position is no longer in the log',
+    )
+    partition.position = range.start
+  }
+
+  #partition(partition: number, position: number, end: number | undefined): ReadPartition {
+    const { spec, receive, runtime } = this.#options
+    const guarded = (records: readonly InboundRecord[]) =>
+      this.#stopped.signal.aborted ? undefined : receive(records)
+    return new ReadPartition({
+      topic: spec.topic,
+      partition,
+      position,
+      end,
+      receive: guarded,
+      runtime,
+      onWelcome: () => this.#fetcher.wake(),
+    })
+  }
+
+  #existing(): TopicPartition[] {
+    const { cluster, spec } = this.#options
+    return cluster
+      .findTopicPartitionMetadata(spec.topic)
+      .map(({ partitionId }) => ({ topic: spec.topic, partition: partitionId }))
+  }
+
+  #finished(): boolean {
+    return this.#partitions.every(({ finished }) => finished)
+  }
+
+  #fail(error: BusbarError): void {
+    this.#stop()
+    this.#settleClosed.reject(error)
+  }
+
+  #stop(): void {
+    const { cluster, sockets, spec } = this.#options
+    if (this.#stopped.signal.aborted) return
+    this.#stopped.abort()
+    this.#fetcher.wake()
+    sockets.close(new BusbarError('BUS_CLOSED', `The reader of topic ${spec.topic} was closed`))
+    void cluster.disconnect().catch(() => {})
+  }
+}
+
+function startIn(range: LogRange, from: ReadSpec['from']): number {
+  if (from === 'earliest') return range.start
+  return from === 'latest' ? range.end : Math.min(Math.max(from, range.start), range.end)
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
