@@ -1,7 +1,7 @@
 export interface CountedSignal {
   readonly signal: AbortSignal
-  abort(reason?: unknown): void
-  count(): number
+  readonly abort: (reason?: unknown) => void
+  readonly count: () => number
 }
 
 /** A signal that counts the listeners that are on it now. */
