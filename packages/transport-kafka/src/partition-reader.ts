@@ -102,7 +102,7 @@ export class PartitionReader implements TransportReader {
         throw new BusbarError('CONNECTION_FAILED', `Partition ${partition} of topic ${topic} has no leader`)
       return this.#partition(
         partition,
-        startIn(range, spec.from),
+        startIn(range, spec.from, `${topic}/${partition}`),
         spec.until === 'end' ? range.end : undefined,
       )
     })
@@ -254,9 +254,14 @@ export class PartitionReader implements TransportReader {
   }
 }
 
-function startIn(range: LogRange, from: ReadSpec['from']): number {
-  if (from === 'earliest') return range.start
-  return from === 'latest' ? range.end : Math.min(Math.max(from, range.start), range.end)
+function startIn({ start, end }: LogRange, from: ReadSpec['from'], partition: string): number {
+  if (from === 'earliest') return start
+  if (from === 'latest') return end
+  if (from >= start && from <= end) return from
+  throw new BusbarError(
+    'POSITION_OUT_OF_RANGE',
+    `Partition ${partition} has positions ${start} to ${end}, not ${from}`,
+  )
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

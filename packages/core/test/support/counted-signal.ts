@@ -21,3 +21,10 @@ export function countedSignal(): CountedSignal {
   }
   return { signal, abort: (reason?: unknown) => controller.abort(reason), count: () => count }
 }
+
+export interface CountedSignal {
+  readonly signal: AbortSignal
+  abort(reason?: unknown): void
+  /** How many listeners are on it now. */
+  count(): number
+}
