@@ -340,7 +340,7 @@ export class Bus implements AsyncDisposable {
 
   async #drain(deadline: AbortSignal): Promise<void> {
     const [left] = await Promise.all([this.#groups.close(deadline), this.#delays.close(deadline)])
-    for (const each of left) if (each.status === 'rejected') this.#settings.logger.warn({ err: each.reason }, 'a group could not be left cleanly')
+    for (const each of left) if (each.status === 'rejected') this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
     this.#closeRequests()
     await this.#inbox.close()
   }

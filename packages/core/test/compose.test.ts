@@ -43,7 +43,7 @@ test('runs the core alone without layers, and turns its throw into a rejection',
     'rejection',
     composed([]).then(
       () => assert.unreachable(),
-      thrown => assert.is(thrown.message, 'core'),
+      (thrown: Error) => assert.is(thrown.message, 'core'),
     ),
   )
 })
@@ -71,8 +71,8 @@ const waits: Record<string, Layer<string[]>> = {
   'await next().catch()': async (_, next) => {
     await next().catch(() => {})
   },
-  'await Promise.all([next()])': async (_, next) => {
-    await Promise.all([next()])
+  'await Promise.all([next(), work])': async (_, next) => {
+    await Promise.all([next(), settle(1)])
   },
 }
 for (const [name, layer] of Object.entries(waits)) {
@@ -117,7 +117,11 @@ test('a second next() fails, runs nothing again, and cannot be swallowed', async
     await next()
     await next().catch(() => {})
   }
-  for (const layer of [swallows, async (_: string[], next: Next) => void (await next(), await next())]) {
+  const twice: Layer<string[]> = async (_, next) => {
+    await next()
+    await next()
+  }
+  for (const layer of [swallows, twice]) {
     runs = 0
     await rejects(run([layer], count), 'MIDDLEWARE_MISUSED')
     assert.is(runs, 1)
@@ -128,7 +132,10 @@ test('next() after the layer has returned runs nothing and throws at nobody', as
   let late: Next | undefined
   let runs = 0
   const core = () => void runs++
-  await run([(_, next) => void (late = next)], core)
+  const keep: Layer<string[]> = (_, next) => {
+    late = next
+  }
+  await run([keep], core)
   void late?.()
   await rejects(late?.() ?? Promise.resolve(), 'MIDDLEWARE_MISUSED')
   await settle()
@@ -145,7 +152,7 @@ test('a layer that throws while the inside runs rejects only when the inside has
   const done = onion([layer], async () => {
     await gate.promise
     log.push('core')
-  })(log).catch(thrown => log.push(thrown.message))
+  })(log).catch((thrown: Error) => log.push(thrown.message))
   await settle()
   assert.equal(log, [])
   gate.resolve()
@@ -176,7 +183,7 @@ test('what the inside throws passes through, and a layer can deal with it', asyn
     'rejection',
     run([(_, next) => next()], failing).then(
       () => assert.unreachable(),
-      thrown => assert.is(thrown.message, 'inside'),
+      (thrown: Error) => assert.is(thrown.message, 'inside'),
     ),
   )
   await run([(_, next) => next().catch(() => {})], failing)

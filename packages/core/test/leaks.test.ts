@@ -8,7 +8,9 @@ import * as assert from 'uvu/assert'
 import { openBroadcast } from '../dist/broadcast.js'
 import { Fifo } from '../dist/fifo.js'
 import { OwnTopics } from '../dist/own-topic.js'
+import type { Publisher } from '../dist/publish.js'
 import { ReplyInbox } from '../dist/reply-inbox.js'
+import { Requester } from '../dist/requester.js'
 import { untilAborted } from '../dist/runner.js'
 import { BoundSubscription } from '../dist/subscription.js'
 import { arrival, slotOf } from './support/arrival.js'
@@ -119,6 +121,39 @@ test('an inbox forgets whoever stopped waiting', () => {
   assert.is(inbox.pending, 1)
 })
 
+test('a requester forgets a call that was answered, aborted or out of time', async () => {
+  const runtime = new FakeRuntime()
+  const broker = memoryBroker({ partitions: 1 })
+  const transport = memoryTransport({ broker })
+  await transport.connect({ clientId: 'c', logger: silentLogger, runtime, onEvent: () => {} })
+  const inbox = new ReplyInbox({
+    topic: 'r',
+    ownTopics: new OwnTopics(transport, true),
+    runtime,
+    logger: silentLogger,
+    transport,
+  })
+  const publisher = { publish: async () => {} } as unknown as Publisher
+  const options = { publisher, inbox, runtime, gate: () => undefined, timeoutMs: 50, maxPending: 9 }
+  const requester = new Requester(options)
+  const aborter = new AbortController()
+  await deadline(5_000, 'requests', async () => {
+    const calls = [
+      rejects(requester.request(GetUser, {}, { signal: aborter.signal }), 'ABORTED'),
+      rejects(requester.request(GetUser, {}, {}), 'REQUEST_TIMEOUT'),
+    ]
+    await settle()
+    assert.is(inbox.pending, 2)
+    aborter.abort()
+    await runtime.advance(50)
+    await Promise.all(calls)
+    assert.equal([inbox.pending, runtime.pending], [0, 0])
+    requester.close(new BusbarError('BUS_CLOSED', 'closed'))
+    await rejects(requester.request(GetUser, {}, {}), 'BUS_CLOSED')
+    await transport[Symbol.asyncDispose]()
+  })
+})
+
 test('a broadcast that could not read one of its topics leaves no reader of another', async () => {
   const broker = memoryBroker({ partitions: 1 })
   broker.createTopic('fine')
@@ -129,7 +164,10 @@ test('a broadcast that could not read one of its topics leaves no reader of anot
   const deliver = async () => void delivered++
   await deadline(5_000, 'broadcast', async () => {
     await rejects(
-      openBroadcast({ transport, runtime, logger: silentLogger, maxInFlight: 9, deliver }, ['fine', 'missing']),
+      openBroadcast({ transport, runtime, logger: silentLogger, maxInFlight: 9, deliver }, [
+        'fine',
+        'missing',
+      ]),
       'TOPIC_MISSING',
     )
     await transport.send([{ topic: 'fine', key: null, value: null, headers: {}, timestampMs: runtime.now() }])

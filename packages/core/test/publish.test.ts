@@ -1,4 +1,4 @@
-import { BusbarError, type Codec, defineEvent, type Middleware } from '@busbar/core'
+import { type Codec, defineEvent } from '@busbar/core'
 import { deadline } from '@busbar/testkit'
 import { memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import { suite } from 'uvu'
@@ -120,6 +120,8 @@ test('a publish whose asynchronous schema takes long is not overtaken, and a fai
   await deadline(5_000, 'publish', async () => {
     await bus.start()
     const { gate, Slow } = gatedCodec()
+    await bus.publish(defineEvent('warm', { topic: 'slow' }), 0)
+    await settle()
     const publishes = [bus.publish(Slow, 1), bus.publish(Slow, 2)]
     const failing = rejects(bus.publish(Slow, -1), 'ENCODE_FAILED')
     const batch = bus.publishBatch(Slow, [3, 4])
@@ -127,7 +129,7 @@ test('a publish whose asynchronous schema takes long is not overtaken, and a fai
     assert.is(other.topic, 'thing', 'another topic does not wait')
     gate.resolve()
     await Promise.all([...publishes, failing, batch])
-    assert.equal(stored(broker, 'slow'), ['1', '2', '3', '4'])
+    assert.equal(stored(broker, 'slow'), ['0', '1', '2', '3', '4'])
     await bus.close()
   })
 })
@@ -176,84 +178,6 @@ test('of a batch nothing is sent when one payload is wrong, and an empty one is 
       [0, 1, 2],
     )
     assert.is(new Set(receipts.map(receipt => receipt.id)).size, 3)
-    await bus.close()
-  })
-})
-
-const passing: Middleware = { name: 'passing', publish: (_, next) => next() }
-const delaying: Middleware = {
-  name: 'delaying',
-  publish: async (context, next) => {
-    // The earlier, the longer.
-    await settle(10 - Number(context.payload))
-    await next()
-  },
-}
-
-for (const middleware of [[], [passing], [delaying]]) {
-  const name = middleware[0]?.name ?? 'no'
-  test(`with ${name} middleware a batch keeps its order and says which records were refused`, async () => {
-    const broker = memoryBroker({ partitions: 1, maxRecordBytes: 400 })
-    const { bus } = testBus({ broker })
-    bus.use(...middleware)
-    const Text = defineEvent<string>('text', { key: () => 'one' })
-    await deadline(5_000, 'publish', async () => {
-      await bus.start()
-      const receipts = await bus.publishBatch(Text, ['1', '2', '3'])
-      assert.equal(
-        receipts.map(receipt => receipt.offset),
-        [0, 1, 2],
-      )
-      const big = '9'.repeat(400)
-      const error = await rejects(bus.publishBatch(Text, ['4', big, '5']), 'PUBLISH_PARTIAL')
-      assert.equal(
-        error.failures.map(failure => [failure.index, failure.error.code]),
-        [[1, 'RECORD_TOO_LARGE']],
-      )
-      assert.not.ok(error.retryable)
-      assert.equal(stored(broker, 'text'), ['"1"', '"2"', '"3"', '"4"', '"5"'])
-      await rejects(bus.publishBatch(Text, [big, big]), 'RECORD_TOO_LARGE')
-      await bus.close()
-    })
-  })
-}
-
-test('publish middleware sees what is published, adds headers, and can refuse it', async () => {
-  const { bus, broker } = testBus()
-  const seen: unknown[] = []
-  bus.use({
-    name: 'audit',
-    publish: async (context, next) => {
-      seen.push([context.kind, context.event, context.topic, context.payload])
-      context.headers['traceparent'] = '00-abc'
-      if (context.payload === 13) throw new BusbarError('ABORTED', 'not thirteen')
-      await next()
-    },
-  })
-  await deadline(5_000, 'publish', async () => {
-    await bus.start()
-    await bus.publish(Thing, 1)
-    assert.is(text(broker.records('thing')[0]?.headers['traceparent'] as Uint8Array), '00-abc')
-    assert.equal(seen, [['event', 'thing', 'thing', 1]])
-    await rejects(bus.publish(Thing, 13), 'ABORTED')
-    const error = await rejects(bus.publishBatch(Thing, [2, 13]), 'PUBLISH_PARTIAL')
-    assert.equal(
-      error.failures.map(({ index }) => index),
-      [1],
-    )
-    assert.equal(stored(broker), ['1', '2'])
-    await bus.close()
-  })
-})
-
-test('publish middleware that ends a publish without sending it fails it', async () => {
-  const { bus, broker } = testBus()
-  bus.use({ name: 'swallow', publish: () => {} })
-  await deadline(5_000, 'publish', async () => {
-    await bus.start()
-    await rejects(bus.publish(Thing, 1), 'MIDDLEWARE_MISUSED')
-    await rejects(bus.publishBatch(Thing, [1, 2]), 'PUBLISH_PARTIAL')
-    assert.equal(stored(broker), [])
     await bus.close()
   })
 })

@@ -75,7 +75,7 @@ test('a Spring service is answered: binary correlation id, four-byte partition, 
   }
   const { replies } = await answers([{ value: '{"id":"7"}', headers }])
   assert.is(replies.length, 1)
-  assert.equal([...(replies[0]?.headers['kafka_correlationId'] as Uint8Array)], [...uuid])
+  assert.equal(Uint8Array.from(replies[0]?.headers['kafka_correlationId'] as Uint8Array), uuid)
   assert.equal([replies[0]?.partition, text(replies[0]?.value ?? null)], [2, '{"name":"7"}'])
 })
 
@@ -99,9 +99,7 @@ test('an undecodable or invalid request, and one without a value, is answered wi
   const codes = replies.map(({ headers: { 'busbar-error-code': code } }) => text(code as Uint8Array))
   assert.equal(codes.sort(), ['DECODE_FAILED', 'DECODE_FAILED', 'ENVELOPE_INVALID', 'PAYLOAD_INVALID'])
   assert.ok(
-    replies.every(
-      reply => JSON.parse(text(reply.headers['kafka_nest-err'] as Uint8Array)).status === 'error',
-    ),
+    replies.every(reply => /"status":"error"/.test(text(reply.headers['kafka_nest-err'] as Uint8Array))),
   )
 })
 

@@ -1,12 +1,11 @@
-import { type BusbarError, createBus, defineEvent, defineRequest } from '@busbar/core'
-import { deadline, eventually } from '@busbar/testkit'
-import { memoryBroker, memoryTransport } from '@busbar/transport-memory'
-import { lastValueFrom, toArray } from 'rxjs'
+import { defineEvent, defineRequest } from '@busbar/core'
+import { eventually } from '@busbar/testkit'
+import { memoryBroker } from '@busbar/transport-memory'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { deferred, rejects } from './support/assertions.js'
-import { recordingLogger, testBus } from './support/bus.js'
-import { FakeRuntime, settle } from './support/fake-runtime.js'
+import { testBus } from './support/bus.js'
+import { settle } from './support/fake-runtime.js'
 import { GetUser, NotFound, withBuses } from './support/requests.js'
 
 const test = suite('request and reply')
@@ -109,115 +108,6 @@ test('a wrong payload is refused before anything is sent', async () => {
   })
 })
 
-/** A bus on a clock that the test moves. */
-function timed(requests: { timeoutMs?: number; maxPending?: number } = {}) {
-  const runtime = new FakeRuntime()
-  const logger = recordingLogger()
-  const broker = memoryBroker({ partitions: 1 })
-  const bus = createBus({ name: 'timed', transport: memoryTransport({ broker }), logger, runtime, requests })
-  return { bus, broker, runtime, lines: logger.lines }
-}
-
-test('without a reply in time it rejects with REQUEST_TIMEOUT, and nothing is left behind', async () => {
-  const { bus, runtime } = timed()
-  await deadline(5_000, 'timeout', async () => {
-    await bus.start()
-    const before = runtime.pending
-    const { signal } = new AbortController()
-    const late = rejects(bus.request(GetUser, { id: '7' }, { timeoutMs: 50, signal }), 'REQUEST_TIMEOUT')
-    const later = rejects(bus.request(GetUser, { id: '7' }), 'REQUEST_TIMEOUT')
-    await runtime.advance(50)
-    assert.ok((await late).retryable)
-    await runtime.advance(4_950)
-    await later
-    assert.is(runtime.pending, before)
-    await bus.close()
-  })
-})
-
-test('the time counts from the call, also while the bus has not started', async () => {
-  const { bus, runtime } = timed()
-  await deadline(5_000, 'timeout', async () => {
-    const late = rejects(bus.request(GetUser, { id: '7' }, { timeoutMs: 50 }), 'REQUEST_TIMEOUT')
-    await runtime.advance(50)
-    await late
-    await bus.close()
-  })
-})
-
-test('an expired request is skipped, one whose deadline cannot be read is not', async () => {
-  const { bus, broker, runtime } = timed()
-  const handled: string[] = []
-  await deadline(5_000, 'expiry', async () => {
-    await bus.start()
-    const late = rejects(bus.request(GetUser, { id: 'late' }, { timeoutMs: 50 }), 'REQUEST_TIMEOUT')
-    await runtime.advance(51)
-    await late
-    const responder = bus.reply(GetUser, ({ id }) => {
-      handled.push(id)
-      return { name: id }
-    })
-    await responder.ready
-    assert.equal(await bus.request(GetUser, { id: 'now' }), { name: 'now', role: 'guest' })
-    assert.equal(handled, ['now'])
-    assert.is(broker.records('user.get').length, 2)
-    const closed = bus.close()
-    await runtime.advance(20)
-    await closed
-  })
-})
-
-test('aborting stops waiting with ABORTED and the reason; an aborted signal sends nothing', async () => {
-  const { bus, broker, runtime } = timed()
-  await deadline(5_000, 'abort', async () => {
-    await bus.start()
-    const reason = new Error('enough')
-    const early = await rejects(
-      bus.request(GetUser, { id: '7' }, { signal: AbortSignal.abort(reason) }),
-      'ABORTED',
-    )
-    assert.is(early.cause, reason)
-    await settle()
-    assert.not.ok(broker.topics().includes('user.get'))
-    const aborter = new AbortController()
-    const waiting = rejects(bus.request(GetUser, { id: '7' }, { signal: aborter.signal }), 'ABORTED')
-    await settle()
-    aborter.abort(reason)
-    await waiting
-    assert.is(runtime.pending, 0)
-    await bus.close()
-  })
-})
-
-test('at its bound a request waits for its turn, within its time, and what gave up takes no turn', async () => {
-  const { bus, broker, runtime } = timed({ maxPending: 2 })
-  const sent = () => (broker.topics().includes('user.get') ? broker.records('user.get').length : 0)
-  await deadline(5_000, 'turns', async () => {
-    await bus.start()
-    const ask = (timeoutMs: number, signal?: AbortSignal) =>
-      rejects(
-        bus.request(GetUser, { id: '7' }, { timeoutMs, ...(signal && { signal }) }),
-        signal ? 'ABORTED' : 'REQUEST_TIMEOUT',
-      )
-    const aborter = new AbortController()
-    const all = [ask(100), ask(200), ask(50), ask(1_000, aborter.signal), ask(300), ask(400)]
-    await settle()
-    assert.is(sent(), 2)
-    await runtime.advance(50)
-    aborter.abort()
-    await settle()
-    assert.is(sent(), 2)
-    await runtime.advance(50)
-    assert.is(sent(), 3)
-    await runtime.advance(100)
-    assert.is(sent(), 4)
-    await runtime.advance(1_000)
-    await Promise.all(all)
-    assert.is(sent(), 4)
-    await bus.close()
-  })
-})
-
 test('close lets a handler have its reply, and rejects everything else that waits or comes with BUS_CLOSED', async () => {
   const { bus, broker } = testBus()
   const { bus: users } = testBus({ broker, name: 'users' })
@@ -241,56 +131,6 @@ test('close lets a handler have its reply, and rejects everything else that wait
     await Promise.all([closing, waiting, late])
     assert.equal(names, ['started', '7'])
     await rejects(bus.request(GetUser, { id: '9' }), 'BUS_CLOSED')
-  })
-})
-
-const names = (
-  outcomes: readonly { ok: boolean; reply?: { name: string }; error?: BusbarError; source: string }[],
-) => outcomes.map(each => (each.ok ? each.reply?.name : each.error?.code)).sort()
-
-test('requestMany emits what every group answers, its errors too, until its count', async () => {
-  const { bus, broker } = testBus()
-  const others = ['one', 'two', 'three'].map(name => testBus({ broker, name }).bus)
-  for (const other of others) {
-    other.reply(GetUser, () => {
-      if (other.name === 'three') throw new Error('three')
-      return { name: other.name }
-    })
-  }
-  await withBuses([bus, ...others], async () => {
-    const outcomes = await lastValueFrom(bus.requestMany(GetUser, { id: '7' }, { count: 3 }).pipe(toArray()))
-    assert.equal(names(outcomes), ['REMOTE_FAILED', 'one', 'two'])
-    assert.equal(outcomes.map(each => each.source).sort(), ['one', 'three', 'two'])
-    const first = await lastValueFrom(bus.requestMany(GetUser, { id: '7' }, { count: 1 }).pipe(toArray()))
-    assert.is(first.length, 1)
-    await rejects(lastValueFrom(bus.requestMany(GetUser, { id: '7' }, { count: 0 })), 'CONFIG_INVALID')
-    await rejects(lastValueFrom(bus.requestMany(GetUser, { id: 7 as unknown as string })), 'PAYLOAD_INVALID')
-  })
-})
-
-test('requestMany completes when its time is over, and sends once for each subscriber, or not at all', async () => {
-  const { bus, broker, runtime } = timed()
-  bus.reply(GetUser, ({ id }) => ({ name: id }))
-  await deadline(5_000, 'many', async () => {
-    await bus.start()
-    const many = bus.requestMany(GetUser, { id: '7' }, { timeoutMs: 100 })
-    await settle()
-    assert.not.ok(broker.records('user.get').length)
-    const [one, other] = [lastValueFrom(many.pipe(toArray())), lastValueFrom(many.pipe(toArray()))]
-    await settle(20)
-    await runtime.advance(100)
-    assert.equal([names(await one), names(await other)], [['7'], ['7']])
-    assert.is(broker.records('user.get').length, 2)
-    const unsubscribed = many.subscribe()
-    unsubscribed.unsubscribe()
-    await settle()
-    await runtime.advance(20)
-    assert.equal([runtime.pending, broker.records('user.get').length], [0, 2])
-    const failed = rejects(lastValueFrom(many), 'BUS_CLOSED')
-    await settle()
-    const closed = bus.close()
-    await runtime.advance(20)
-    await Promise.all([failed, closed])
   })
 })
 

@@ -81,7 +81,7 @@ const compiled = (bus: Bus) => {
     expectTypeOf(context).toEqualTypeOf<EventContext<User>>()
     expectTypeOf(context.payload).toEqualTypeOf<User>()
     // @ts-expect-error no such field
-    user.email
+    void user.email
   })
   bus.subscribe(Zod, { group: 'g', use: [async (_, next) => next()] }, user => {
     expectTypeOf(user).toEqualTypeOf<{ id: string; role: string; at: Date }>()
@@ -95,7 +95,7 @@ const compiled = (bus: Bus) => {
   // @ts-expect-error a request is no event
   bus.subscribe(GetUser, () => {})
   // @ts-expect-error the handler's payload is another
-  bus.subscribe(Plain, (_: { id: number }) => {})
+  bus.subscribe(Plain, ({ id }: { id: number }) => void id)
   // @ts-expect-error no such option
   bus.subscribe(Plain, { grup: 'g' }, () => {})
   // @ts-expect-error true is no group
@@ -182,8 +182,11 @@ const compiled = (bus: Bus) => {
   })
   // @ts-expect-error no middleware
   bus.use(7)
-  // @ts-expect-error a payload is read-only, so that what is handled is what was decoded
-  bus.subscribe(Plain, { use: [context => void (context.payload = 1)] }, () => {})
+  const changing = (context: EventContext): void => {
+    // @ts-expect-error a payload is read-only, so that what is handled is what was decoded
+    context.payload = 1
+  }
+  bus.subscribe(Plain, { use: [changing] }, () => {})
 }
 
 test('compiles', () => {

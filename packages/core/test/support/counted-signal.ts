@@ -1,4 +1,11 @@
-/** A signal that counts the listeners that are on it now. */
+export interface CountedSignal {
+  readonly signal: AbortSignal
+  readonly abort: (reason?: unknown) => void
+  /** How many listeners are on it now. */
+  readonly count: () => number
+}
+
+/** A signal that counts its listeners. */
 export function countedSignal(): CountedSignal {
   const controller = new AbortController()
   const { signal } = controller
@@ -13,12 +20,5 @@ export function countedSignal(): CountedSignal {
     count--
     remove(...given)
   }
-  return { signal, abort: (reason?: unknown) => controller.abort(reason), count: () => count }
-}
-
-export interface CountedSignal {
-  readonly signal: AbortSignal
-  abort(reason?: unknown): void
-  /** How many listeners are on it now. */
-  count(): number
+  return { signal, abort: reason => controller.abort(reason), count: () => count }
 }
