@@ -90,15 +90,20 @@ export class GroupConsumer {
     })
   }
 
-  /** Removes a subscription: what it runs goes on, what it would get next goes to nobody. */
+  /**
+   * Removes a subscription: what it runs may finish until `deadline`. Its topic is left when nobody else here wants it;
+   * what still comes of it meanwhile is handed back.
+   */
   async remove(subscription: BoundSubscription, deadline: AbortSignal): Promise<void> {
     this.consumer.remove(subscription)
     const topic = subscription.contract.topic.name
-    const batches = this.#batches.get(topic)
     if (this.consumer.topics.length === 0) return this.close(deadline)
-    if (batches && subscription.batch) {
-      await batches.drain(deadline)
+    const batches = subscription.batch && this.#batches.get(topic)
+    if (batches) {
       this.#batches.delete(topic)
+      await batches.drain(deadline)
+    } else {
+      await subscription.finish(deadline)
     }
     if (this.#intake && !this.consumer.topics.includes(topic)) await this.join()
   }
