@@ -74,8 +74,9 @@ function onlyBytes(headers: Readonly<Record<string, unknown>>): InboundHeaders {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => {
       if (!Array.isArray(value)) return [name, bytes(value)]
-      const [first] = value
-      const values = (first === null || first instanceof Uint8Array ? value : value.slice(1)).map(bytes)
+      const list: readonly unknown[] = value
+      const isList = list[0] === null || list[0] instanceof Uint8Array
+      const values = (isList ? list : list.slice(1)).map(bytes)
       return [name, values.length === 1 ? (values[0] as Uint8Array) : values]
     }),
   )

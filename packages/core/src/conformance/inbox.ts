@@ -1,3 +1,4 @@
+import { systemRuntime } from '../runtime.js'
 import type {
   Deliver,
   Delivery,
@@ -68,7 +69,10 @@ export function text(content: Uint8Array | null): string {
   return content === null ? '' : Buffer.from(content).toString()
 }
 
-/** A record with a value, and a key if one is given. */
+/**
+ * A record of now with a value, and a key if one is given. Not of a fixed time: a broker removes what is older than it
+ * keeps, in the middle of a case.
+ */
 export function record(
   topic: string,
   value: string,
@@ -79,7 +83,7 @@ export function record(
     key: key === undefined ? null : bytes(key),
     value: bytes(value),
     headers: {},
-    timestampMs: 1_700_000_000_000,
+    timestampMs: systemRuntime.now(),
   }
   return { topic, ...content, ...rest }
 }

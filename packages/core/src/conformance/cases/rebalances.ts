@@ -176,7 +176,7 @@ export const rebalanceCases: readonly ConformanceCase[] = [
       await world.until(
         'the next member got the rest',
         () => next.deliveries.length >= 17,
-        () => next.values,
+        () => ({ received: next.values, events: connected.events }),
       )
       // Also 4 and 5: their acknowledgements were past an unfinished record, and died with their member.
       assert.deepEqual(next.values, valuesOf(17, '', 3))
