@@ -53,7 +53,7 @@ export async function newTopic(
 }
 
 export function record(topic: string, value: string, more: Partial<OutboundRecord> = {}): OutboundRecord {
-  return { topic, key: null, value: Buffer.from(value), headers: {}, timestampMs: 1_700_000_000_000, ...more }
+  return { topic, key: null, value: Buffer.from(value), headers: {}, timestampMs: Date.now(), ...more }
 }
 
 /** Everything in a topic, as kafkajs's consumer decodes it (but without a group), in the order of each partition. */
