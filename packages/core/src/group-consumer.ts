@@ -73,7 +73,7 @@ export class GroupConsumer {
     return this.#change(async () => {
       const topics = this.consumer.topics
       if (topics.length === 0 || sameTopics(topics, this.#joined)) return
-      await Promise.all(this.consumer.subscriptions.map(each => this.#options.ensureTopic(each.contract.topic)))
+      for (const each of this.consumer.subscriptions) await this.#options.ensureTopic(each.contract.topic)
       if (this.#intake) await this.#intake.setTopics(topics)
       else this.#intake = await this.#open(topics)
       this.#joined = topics
@@ -121,7 +121,7 @@ export class GroupConsumer {
 
   async #open(topics: readonly string[]): Promise<Intake> {
     const intake = await this.#options.open(topics, this.#deliver)
-    intake.closed.catch(thrown => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
+    intake.closed.catch((thrown: unknown) => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
     return intake
   }
 
