@@ -208,12 +208,12 @@ export class Bus implements AsyncDisposable {
     requireContract('request', request, 'reply')
     requireHandler(handler, `reply to ${request.name}`)
     const answering = {
-      request: request as AnyRequest,
+      request: request,
       handler: handler as (payload: unknown, context: EventContext) => unknown,
       publisher: this.#publisher,
       runtime: this.#settings.runtime,
     }
-    return this.#subscribe(request as AnyRequest, options, {
+    return this.#subscribe(request, options, {
       handle: responder(answering),
       onFailure: failureResponder(answering),
       replay: replayer(answering),
@@ -231,8 +231,7 @@ export class Bus implements AsyncDisposable {
     options: RequestCallOptions = {},
   ): Promise<ReplyOut> {
     requireContract('request', request, 'request')
-    this.#lifecycle.gate()
-    return (await this.#requester.request(request as AnyRequest, payload, options)) as ReplyOut
+    return (await this.#requester.request(request, payload, options)) as ReplyOut
   }
 
   /**
@@ -245,7 +244,7 @@ export class Bus implements AsyncDisposable {
     options: RequestManyOptions = {},
   ): Observable<RequestOutcome<ReplyOut>> {
     requireContract('request', request, 'requestMany')
-    return this.#requester.requestMany(request as AnyRequest, payload, options) as Observable<RequestOutcome<ReplyOut>>
+    return this.#requester.requestMany(request, payload, options) as Observable<RequestOutcome<ReplyOut>>
   }
 
   /** Calls back for what happens without a caller: rebalances, lost positions, consumers that died. Returns what ends it. */

@@ -38,7 +38,7 @@ export type SchemaOutput<S> = S extends StandardSchema<infer _In, infer Out>
 
 /** The codec of a schema; plain JSON without validation where there is none. */
 export function codecOf<In, Out>(schema: Schema<In, Out> | undefined): Codec<In, Out> {
-  if (schema === undefined) return unvalidatedJson as Codec<unknown, unknown> as Codec<In, Out>
+  if (schema === undefined) return unvalidatedJson as Codec<In, Out>
   if ((typeof schema === 'object' && schema !== null) || typeof schema === 'function') {
     if ('~standard' in schema) return validatedJson(schema)
     if (typeof schema.encode === 'function' && typeof schema.decode === 'function') return schema

@@ -98,6 +98,7 @@ class NextCall implements Promise<void> {
   }
 
   // biome-ignore lint/suspicious/noThenProperty: being awaited is what this class is for
+  // oxlint-disable-next-line unicorn/no-thenable
   then<A = void, B = never>(
     onFulfilled?: ((value: void) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

@@ -125,7 +125,7 @@ export class GroupConsumer {
 
   async #open(topics: readonly string[]): Promise<Intake> {
     const intake = await this.#options.open(topics, this.#deliver)
-    intake.closed.catch(thrown => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
+    intake.closed.catch((thrown: unknown) => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
     return intake
   }
 

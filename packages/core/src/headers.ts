@@ -14,7 +14,7 @@ export class MessageHeaders implements Iterable<[name: string, value: Uint8Array
   /** The value as bytes; the last one where the name occurs more than once. */
   bytes(name: string): Uint8Array | undefined {
     const value = Object.hasOwn(this.#headers, name) ? this.#headers[name] : undefined
-    return Array.isArray(value) ? value.at(-1) : (value as Uint8Array | undefined)
+    return value instanceof Uint8Array ? value : value?.at(-1)
   }
 
   /**

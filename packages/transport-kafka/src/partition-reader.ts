@@ -9,7 +9,7 @@ import {
   type TopicPartition,
   type TransportReader,
 } from '@busbar/core'
-import { hasKafkaErrorType, kafkaError } from './kafka-error.js'
+import { hasKafkaErrorType, isFinal, kafkaError } from './kafka-error.js'
 import type { Cluster } from './kafkajs-internals.js'
 import {
   byLeader,
@@ -35,13 +35,6 @@ export interface PartitionReaderOptions {
   readonly limits: FetchLimits
 }
 
-/** Errors that another try does not mend. */
-const finalCodes: ReadonlySet<string> = new Set([
-  'AUTHENTICATION_FAILED',
-  'TLS_FAILED',
-  'TOPIC_DENIED',
-  'CONFIG_INVALID',
-])
 /** So many times in a row a topic may seem to be missing: a leader that is being elected looks like that. */
 const toleratedMissing = 20
 const firstBackoffMs = 50
@@ -126,7 +119,7 @@ export class PartitionReader implements TransportReader {
           fallback: 'CONNECTION_FAILED',
         })
         missing = error.code === 'TOPIC_MISSING' ? missing + 1 : 0
-        if (finalCodes.has(error.code) || missing > toleratedMissing) return this.#fail(error)
+        if (isFinal(error) || missing > toleratedMissing) return this.#fail(error)
         logger.info(
           { topic: spec.topic, code: error.code, reason: error.message },
           'reading was interrupted; trying again',

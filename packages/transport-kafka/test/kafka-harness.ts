@@ -6,6 +6,9 @@ import { framingSocketFactory } from '../dist/framing-socket-factory.js'
 import { createProducer } from '../dist/producer/producer.js'
 import type { ProducerOptions } from '../dist/producer/producer-options.js'
 import type { RecordSender } from '../dist/producer/record-sender.js'
+import { quietKafkaTimers } from '../dist/quiet-timers.js'
+
+quietKafkaTimers()
 
 /** A record as it was read back. */
 export interface StoredRecord {
