@@ -85,7 +85,8 @@ export class BoundSubscription {
     } finally {
       context.release()
     }
-    return { outcome: context.conclusion, attempt: context.attempt }
+    const { conclusion: outcome, attempt, failure: error } = context
+    return error === undefined ? { outcome, attempt } : { outcome, attempt, error }
   }
 
   /** Refuses middleware in a wrong order. @throws BusbarError `CONFIG_INVALID` */
@@ -98,6 +99,8 @@ export class BoundSubscription {
 export interface Concluded {
   readonly outcome: Conclusion
   readonly attempt: number
+  /** The failure that led to it. */
+  readonly error?: unknown
 }
 
 /** Record layers, decoding, event layers, handler: from the outside to the inside. */
