@@ -26,7 +26,10 @@ export interface TestBusOptions {
   readonly commitIntervalMs?: number
   /** How long a group waits for a crashed member, in virtual milliseconds. Default: 0. */
   readonly sessionTimeoutMs?: number
-  /** How long, in real milliseconds, handlers may await what the virtual clock does not move. Default: 2,000. */
+  /**
+   * How long, in real milliseconds, handlers may await what the virtual clock does not move. 0: none does, so don't look,
+   * which is faster. Default: 2,000.
+   */
   readonly realTimeoutMs?: number
   /** Sees what passes between buses and broker. */
   readonly observer?: TestObserver

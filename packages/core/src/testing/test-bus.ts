@@ -39,7 +39,7 @@ export class TestBus implements AsyncDisposable {
   readonly broker: MemoryBroker
   readonly #options: TestBusOptions
   readonly #runtime: VirtualRuntime
-  readonly #activities = new Activities()
+  readonly #activities: Activities
   readonly #random: SeededRandom
   readonly #buses: WatchedBus[] = []
   readonly #groups = new Set<string>()
@@ -49,6 +49,8 @@ export class TestBus implements AsyncDisposable {
   constructor(options: TestBusOptions) {
     this.#options = options
     this.seed = seedOf(options.seed)
+    const realTimeoutMs = options.realTimeoutMs ?? 2_000
+    this.#activities = new Activities(realTimeoutMs > 0)
     this.#random = new SeededRandom(this.seed ^ 0x2545f491)
     this.#runtime = new VirtualRuntime(this.seed, this.#activities)
     this.faults = new Faults(new SeededRandom(this.seed ^ 0x6c078965), options.chaos ?? {})
@@ -66,7 +68,7 @@ export class TestBus implements AsyncDisposable {
       seed: this.seed,
       runtime: this.#runtime,
       activities: this.#activities,
-      realTimeoutMs: options.realTimeoutMs ?? 2_000,
+      realTimeoutMs,
     })
   }
 
@@ -85,6 +87,7 @@ export class TestBus implements AsyncDisposable {
       inner: memoryTransport({ broker: this.broker, commitIntervalMs }),
       runtime: this.#runtime,
       random: this.#random,
+      activities: this.#activities,
       faults: this.faults,
       latencyMs,
       observer,
@@ -169,6 +172,12 @@ export class TestBus implements AsyncDisposable {
   group(name: string): TestGroup {
     const { seed, broker, clock } = this
     return new TestGroup({ name, seed, broker, clock, random: this.#random, buses: () => this.#alive })
+  }
+
+  /** Kills the process of a bus: it stops where it is, and nothing of it counts any more. */
+  async crash(bus: Bus): Promise<void> {
+    this.#buses.find(watched => watched.bus === bus)?.crash()
+    await this.clock.settle()
   }
 
   /** Closes every bus that has not crashed. */

@@ -18,6 +18,7 @@ import type {
   TransportReader,
   TransportSubscription,
 } from '../transport.js'
+import type { Activities } from './activities.js'
 import { type Faults, sendFault } from './faults.js'
 import type { Ownership, TestObserver } from './observer.js'
 import type { SeededRandom } from './seeded-random.js'
@@ -27,6 +28,7 @@ export interface TestTransportOptions {
   /** The broker's: it outlives this process. */
   readonly runtime: Runtime
   readonly random: SeededRandom
+  readonly activities: Activities
   readonly faults: Faults
   readonly latencyMs: number
   readonly observer: TestObserver
@@ -43,6 +45,7 @@ export class TestTransport implements Transport {
   readonly #options: TestTransportOptions
   #bus = ''
   #sending: Promise<unknown> = Promise.resolve()
+  #arrivesAtMs = 0
   #isCrashed = false
 
   constructor(options: TestTransportOptions) {
@@ -58,9 +61,11 @@ export class TestTransport implements Transport {
   send(records: readonly OutboundRecord[]): Promise<readonly RecordPosition[]> {
     const { faults } = this.#options
     const fate = faults.fateOfSend(records)
+    const arrived = this.#travel()
     // One after the other up to the store: the contract's order holds across calls.
     const stored = this.#sending.then(async () => {
-      await this.#latency()
+      await arrived
+      await this.#latency(0)
       if (fate === 'fails') throw sendFault(fate)
       const positions = await this.#store(records)
       if (fate === 'duplicate') await this.#store(records)
@@ -131,10 +136,25 @@ export class TestTransport implements Transport {
     }
   }
 
-  /** Some turns by chance, and some virtual milliseconds if there is a latency. */
-  async #latency(): Promise<void> {
+  /** The way of a send to the broker: none arrives before those ahead of it. Each has a timer of its own. */
+  async #travel(): Promise<void> {
     const { runtime, random, latencyMs } = this.#options
-    if (latencyMs > 0) await sleep(runtime, random.below(latencyMs + 1))
+    if (latencyMs === 0) return
+    this.#arrivesAtMs = Math.max(this.#arrivesAtMs, runtime.now() + random.below(latencyMs + 1))
+    await this.#sleep(this.#arrivesAtMs - runtime.now())
+  }
+
+  async #sleep(delayMs: number): Promise<void> {
+    const { runtime, activities } = this.#options
+    activities.travelling += 1
+    await sleep(runtime, delayMs)
+    activities.travelling -= 1
+  }
+
+  /** Some turns by chance, and some virtual milliseconds if there is a latency. */
+  async #latency(latencyMs = this.#options.latencyMs): Promise<void> {
+    const { runtime, random } = this.#options
+    if (latencyMs > 0) await this.#sleep(random.below(latencyMs + 1))
     for (let turns = random.below(3); turns > 0; turns -= 1)
       await new Promise<void>(resolve => runtime.defer(resolve))
     if (this.#isCrashed) throw new BusbarError('BUS_CLOSED', 'the test bus crashed')

@@ -55,7 +55,8 @@ export class VirtualRuntime implements Runtime {
     }
     if (owner) owner.timers += 1
     const timer: QueuedTimer = {
-      dueMs: this.#nowMs + Math.max(0, delayMs),
+      // Whole milliseconds, as a real clock shows them.
+      dueMs: this.#nowMs + Math.ceil(Math.max(0, delayMs)),
       order: this.#schedule.next(),
       cancelled: false,
       callback: () => {
@@ -86,7 +87,7 @@ export class VirtualRuntime implements Runtime {
 
   /** Moves the clock; timers that are due then run by themselves. Not beyond {@link nextDueMs}: each at its time. */
   moveTo(nowMs: number): void {
-    this.#nowMs = Math.max(this.#nowMs, nowMs)
+    this.#nowMs = Math.max(this.#nowMs, Math.ceil(nowMs))
     this.#pump()
   }
 
