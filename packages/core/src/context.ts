@@ -236,6 +236,9 @@ export class DeliveryContext implements EventContext {
     } finally {
       await this.#slot.enter()
     }
+    // It may have ended while it waited for room, after it need not wait any more.
+    const ended = this.#slot.ends.find(end => end.aborted)
+    if (ended) throw ended.reason
   }
   conclude(conclusion: Conclusion, error?: unknown): void {
     this.conclusion = conclusion
