@@ -34,6 +34,12 @@ export class BatchCollector {
     if (this.#waiting.length === 0 || this.#waiting.length < this.#unfinished) return
     const records = this.#waiting
     this.#waiting = []
+    // The others may have left because the partition moved away: then nothing more is started.
+    if (records.some(({ context }) => context.ended)) {
+      const error = new BusbarError('ABORTED', 'the batch was not handled: its partition moved away, or the bus is closing')
+      for (const record of records) record.fail(error)
+      return
+    }
     this.#handle(records).then(
       () => {
         for (const record of records) record.done()

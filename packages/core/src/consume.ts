@@ -36,7 +36,7 @@ export interface DeliveryReport {
   readonly offset: number
   readonly attempt: number
   readonly outcome: Conclusion | 'handed back'
-  /** Why it was handed back. */
+  /** Why it was handed back, rescheduled or dead-lettered. */
   readonly error?: unknown
 }
 

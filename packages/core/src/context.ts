@@ -60,7 +60,8 @@ export interface RecordContext {
   readonly ended: boolean
   /** What became of the delivery, if not just `done`; what sets it says so with {@link conclude}. */
   readonly conclusion: Conclusion
-  conclude(conclusion: Conclusion): void
+  /** `error`: the failure that led to it. */
+  conclude(conclusion: Conclusion, error?: unknown): void
 }
 
 /** What becomes of a delivery to a subscription that does not fail. */
@@ -125,6 +126,8 @@ export class DeliveryContext implements EventContext {
   /** Counted on by what retries in place. */
   attempt: number
   conclusion: Conclusion = 'done'
+  /** The failure that led to the conclusion. */
+  failure: unknown
   /** What the handler's completion is remembered with: the encoded reply of a request. */
   result: Uint8Array | undefined
   /** Answers a duplicate with the result of its first delivery. */
@@ -238,9 +241,13 @@ export class DeliveryContext implements EventContext {
     } finally {
       await this.#slot.enter()
     }
+    // It may have ended while it waited for room, after it need not wait any more.
+    const ended = this.#slot.ends.find(end => end.aborted)
+    if (ended) throw ended.reason
   }
-  conclude(conclusion: Conclusion): void {
+  conclude(conclusion: Conclusion, error?: unknown): void {
     this.conclusion = conclusion
+    this.failure = error
   }
   nextAttempt(): void {
     this.release()

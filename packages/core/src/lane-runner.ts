@@ -159,6 +159,8 @@ class LaneSlot implements DeliverySlot {
   #subscriptions = 1
   #waiting = 0
   #gave = false
+  /** Resolves when there is room again. */
+  #taking: Promise<void> | undefined
 
   constructor(ends: readonly AbortSignal[], draining: AbortSignal, room: Room) {
     this.ends = ends
@@ -182,9 +184,13 @@ class LaneSlot implements DeliverySlot {
 
   enter(): Promise<void> | undefined {
     this.#waiting -= 1
-    if (!this.#gave) return undefined
+    // Another subscription to this record may be waiting for its room already: they go on together.
+    if (!this.#gave) return this.#taking
     this.#gave = false
-    return this.#room.take()
+    this.#taking = this.#room.take()?.then(() => {
+      this.#taking = undefined
+    })
+    return this.#taking
   }
 
   #giveIfAllWait(): void {

@@ -95,7 +95,8 @@ export class BoundSubscription {
       this.#running -= 1
       if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
-    return { outcome: context.conclusion, attempt: context.attempt }
+    const { conclusion: outcome, attempt, failure: error } = context
+    return error === undefined ? { outcome, attempt } : { outcome, attempt, error }
   }
 
   /** Refuses middleware in a wrong order. @throws BusbarError `CONFIG_INVALID` */
@@ -115,6 +116,8 @@ export class BoundSubscription {
 export interface Concluded {
   readonly outcome: Conclusion
   readonly attempt: number
+  /** The failure that led to it. */
+  readonly error?: unknown
 }
 
 /** Record layers, decoding, event layers, handler: from the outside to the inside. */

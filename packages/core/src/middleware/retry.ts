@@ -88,7 +88,7 @@ function retryViaTopic(policy: Policy): Middleware {
         context.logger.warn({ err: thrown, retryMs: delayMs }, 'handler failed: it comes back by its retry topic')
         const dueAt = String(context.runtime.now() + delayMs)
         await context.forward({ name: topicOf(topic, group, attempt), like: topic }, returnedRecord(context, { [returnHeader.dueAt]: dueAt }))
-        context.conclude('rescheduled')
+        context.conclude('rescheduled', thrown)
       }
     },
   }
