@@ -233,6 +233,9 @@ export class DeliveryContext implements EventContext {
     } finally {
       await this.#slot.enter()
     }
+    // Room may have come long after the wait was over.
+    const late = signals.find(signal => signal.aborted)
+    if (late) throw late.reason
   }
   conclude(conclusion: Conclusion): void {
     this.conclusion = conclusion
@@ -249,7 +252,7 @@ export class DeliveryContext implements EventContext {
     this.#linked?.abort(reason)
   }
   get ended(): boolean {
-    return this.#slot.ends.some(end => end.aborted)
+    return this.#slot.draining.aborted || this.#slot.ends.some(end => end.aborted)
   }
   /** Lets go of the partition's signals, which live longer than this delivery. */
   release(): void {

@@ -57,6 +57,11 @@ export class LaneRunner implements Runner {
     for (const partition of this.#partitions.values()) partition.handBack()
     this.#ready.clear()
     this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
+    // Whoever waits for room gives up now, and needs none for that.
+    for (let returning = this.#returning.shift(); returning; returning = this.#returning.shift()) {
+      this.#active += 1
+      returning()
+    }
     if (this.#running.size === 0) return
     await untilAborted(new Promise<void>(resolve => this.#idle.push(resolve)), deadline)
     if (this.#running.size === 0) return
@@ -158,6 +163,8 @@ class LaneSlot implements DeliverySlot {
   #subscriptions = 1
   #waiting = 0
   #gave = false
+  /** Room that is being taken back. */
+  #taking: Promise<void> | undefined
 
   constructor(ends: readonly AbortSignal[], draining: AbortSignal, room: Room) {
     this.ends = ends
@@ -181,9 +188,12 @@ class LaneSlot implements DeliverySlot {
 
   enter(): Promise<void> | undefined {
     this.#waiting -= 1
-    if (!this.#gave) return undefined
+    if (!this.#gave) return this.#taking
     this.#gave = false
-    return this.#room.take()
+    this.#taking = this.#room.take()?.then(() => {
+      this.#taking = undefined
+    })
+    return this.#taking
   }
 
   #giveIfAllWait(): void {

@@ -1,5 +1,5 @@
 import type { Middleware } from '../middleware.js'
-import { positive } from '../validate.js'
+import { positive, whole } from '../validate.js'
 
 export interface CircuitBreakerOptions {
   /** Failures in a row that open it. Default: 5. */
@@ -15,7 +15,7 @@ export interface CircuitBreakerOptions {
  * failing. After `openMs` one of them tries; its success lets all go on, its failure keeps them waiting.
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): Middleware {
-  const limit = positive('circuitBreaker.failures', options.failures ?? 5)
+  const limit = whole('circuitBreaker.failures', options.failures ?? 5)
   const openMs = positive('circuitBreaker.openMs', options.openMs ?? 10_000)
   const counts = options.when ?? (() => true)
   let failures = 0

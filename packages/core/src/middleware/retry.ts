@@ -4,10 +4,10 @@ import type { Middleware } from '../middleware.js'
 import { returnHeader } from '../return-headers.js'
 import { returnedRecord } from '../returned-record.js'
 import type { Runtime } from '../runtime.js'
-import { positive } from '../validate.js'
+import { positive, whole } from '../validate.js'
 
 export interface RetryOptions {
-  /** How often a delivery is handled, the first time included. Default: 5. */
+  /** How often a delivery is handled, the first time included; `Infinity` (in place only) never gives up. Default: 5. */
   readonly attempts?: number
   /** Before the second attempt, in milliseconds. Default: 200. */
   readonly delayMs?: number
@@ -34,9 +34,9 @@ export interface RetryOptions {
  * @throws BusbarError `CONFIG_INVALID` naming the option that is wrong.
  */
 export function retry(options: RetryOptions = {}): Middleware {
-  const attempts = positive('retry.attempts', options.attempts ?? 5)
-  const policy: Required<Omit<RetryOptions, 'via'>> = {
-    attempts,
+  const attempts = options.attempts ?? 5
+  const policy: Policy = {
+    attempts: attempts === Number.POSITIVE_INFINITY && options.via !== 'topic' ? attempts : whole('retry.attempts', attempts),
     delayMs: positive('retry.delayMs', options.delayMs ?? 200),
     backoff: options.backoff ?? 'exponential',
     maxDelayMs: positive('retry.maxDelayMs', options.maxDelayMs ?? 30_000),
