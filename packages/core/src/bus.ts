@@ -79,7 +79,7 @@ export class Bus implements AsyncDisposable {
     this.name = name
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
-    this.#ownTopics = new OwnTopics(transport, settings.createTopics)
+    this.#ownTopics = new OwnTopics(transport, settings.createTopics, topic => this.#topics.configOf(topic))
     this.#groups = new Groups(settings, this.#topics, this.#ownTopics, this.#report)
     this.#lifecycle = new Lifecycle({
       name,
@@ -300,6 +300,7 @@ export class Bus implements AsyncDisposable {
     const name = options.name ?? `${group === false ? 'broadcast' : group}/${contract.name}`
     const failsForGood = contract.kind === 'event' && (options.onFailure ?? (group === false ? 'hand-back' : 'dead-letter')) === 'dead-letter'
     const own = (options.use ?? []).map(each => subscriptionMiddleware(each, name))
+    if (group === false) refuseReturns(options, own, name)
     const bound = new BoundSubscription({
       ...inner,
       name,
@@ -391,6 +392,16 @@ function requireContract(kind: 'event' | 'request', given: { readonly kind?: unk
 
 function requireHandler(handler: unknown, doing: string): void {
   if (typeof handler !== 'function') throw new BusbarError('CONFIG_INVALID', `${doing}: the last argument must be the handler function`)
+}
+
+/** A broadcast has no topics by which records could come back, and keeps no position: a failure is handed back. */
+function refuseReturns(options: SubscribeOptions, own: readonly Middleware[], subscription: string): void {
+  const returning = own.find(each => each.returnTopics)
+  if (!returning && options.onFailure !== 'dead-letter') return
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `subscription ${subscription}: ${returning ? `middleware "${returning.name}"` : 'option "onFailure"'} needs a group, and a broadcast has none`,
+  )
 }
 
 function subscriptionMiddleware(given: MiddlewareLike, subscription: string): Middleware {

@@ -53,8 +53,6 @@ export class Consumer {
   readonly #byTopic = new Map<string, BoundSubscription[]>()
   /** Records that come again, with the subscriptions that are through with them. */
   readonly #finished = new WeakMap<InboundRecord, Set<BoundSubscription>>()
-  /** Records of a retry topic, with how often they came before they were due: that is no attempt. */
-  readonly #waits = new WeakMap<InboundRecord, number>()
   readonly #warnedTopics = new Set<string>()
 
   constructor(options: ConsumerOptions) {
@@ -95,11 +93,8 @@ export class Consumer {
   handle = async (delivery: Delivery, slot: DeliverySlot, collector?: BatchCollector): Promise<Outcome> => {
     const { record } = delivery
     const dueInMs = dueAtOf(record) - this.#options.runtime.now()
-    if (dueInMs > 0) {
-      this.#waits.set(record, (this.#waits.get(record) ?? 0) + 1)
-      return { kind: 'nack', delayMs: dueInMs }
-    }
-    const attempt = attemptsBefore(record) + delivery.attempt - (this.#waits.get(record) ?? 0)
+    if (dueInMs > 0) return { kind: 'nack', delayMs: dueInMs, untried: true }
+    const attempt = attemptsBefore(record) + delivery.attempt
     const { envelope, unreadable } = read(record)
     const wanting = this.#wanting(record, envelope, unreadable)
     if (wanting.length === 0) return ack
@@ -133,7 +128,7 @@ export class Consumer {
   #wanting(record: InboundRecord, envelope: Envelope | undefined, unreadable: BusbarError | undefined): readonly BoundSubscription[] {
     const candidates = this.#byTopic.get(record.topic) ?? []
     // Whose event it is can't be told from an envelope that can't be read: it is a failure of each.
-    const accepting = unreadable ? candidates : candidates.filter(each => each.accepts(record, envelope, () => isSoleRequest(candidates, record)))
+    const accepting = candidates.filter(each => each.isFor(record) && (unreadable ?? each.accepts(envelope, () => isSoleRequest(candidates, record))))
     if (accepting.length === 0 && candidates.length > 0 && !envelope) this.#warnOfForeign(record)
     const finished = this.#finished.get(record)
     return finished ? accepting.filter(each => !finished.has(each)) : accepting

@@ -136,7 +136,7 @@ export class DeadLetters {
       let goOn = true
       await this.#read(name, async record => {
         const letter = readDeadLetter(record)
-        if (goOn && letter && !marked.has(`${record.partition}@${record.offset}`) && matches(letter, filter)) goOn = await visit(letter)
+        if (goOn && letter?.group === group && !marked.has(`${record.partition}@${record.offset}`) && matches(letter, filter)) goOn = await visit(letter)
         return goOn
       })
       if (!goOn) return

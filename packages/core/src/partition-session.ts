@@ -215,6 +215,7 @@ class Entry {
       settle: outcome => {
         if (this.#open !== delivery || this.#session.signal.aborted) return false
         this.#open = undefined
+        if (outcome.kind === 'nack' && outcome.untried) this.#attempt -= 1
         this.#session.settled(this, outcome)
         return true
       },

@@ -1,4 +1,4 @@
-import type { DeliveryBatch } from './transport.js'
+import type { DeliveryBatch, Outcome } from './transport.js'
 
 /** What runs the deliveries of a group: the lane runner, or the batch runner of a topic. */
 export interface Runner {
@@ -28,6 +28,9 @@ export interface DeliverySlot {
   /** It goes on; resolves when there is room again. */
   enter(): Promise<void> | undefined
 }
+
+/** What becomes of a delivery that was queued and is not handled: it comes again, at the same attempt. */
+export const untried: Outcome = { kind: 'nack', untried: true }
 
 /** Resolves when `work` does or when the signal aborts, whichever is first. */
 export async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {

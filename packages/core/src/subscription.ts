@@ -8,7 +8,7 @@ import type { Logger } from './logger.js'
 import { inOrder, layersOf, type Middleware } from './middleware.js'
 import type { AnyRequest } from './request.js'
 import type { Runtime } from './runtime.js'
-import { subscriptionOf } from './return-headers.js'
+import { groupOf, subscriptionOf } from './return-headers.js'
 import type { Delivery, InboundRecord } from './transport.js'
 
 /** How the innermost part of a subscription is called. */
@@ -62,9 +62,13 @@ export class BoundSubscription {
     return this.#options.middleware().flatMap(each => each.returnTopics?.(topic, group) ?? [])
   }
 
-  /** Whether a record with this envelope, of its topic or come back to it, is for this subscription. */
-  accepts(record: InboundRecord, envelope: Envelope | undefined, isRequest: () => boolean): boolean {
-    if (record.topic !== this.contract.topic.name && subscriptionOf(record) !== this.name) return false
+  /** Whether a record is of its topic, or comes back to this very subscription. */
+  isFor(record: InboundRecord): boolean {
+    return record.topic === this.contract.topic.name || (subscriptionOf(record) === this.name && groupOf(record) === this.group)
+  }
+
+  /** Whether a record with this envelope is an event of this subscription. */
+  accepts(envelope: Envelope | undefined, isRequest: () => boolean): boolean {
     if (envelope) return envelope.type === this.contract.name
     return this.contract.kind === 'event' ? this.contract.foreign : isRequest()
   }

@@ -34,6 +34,11 @@ export class TopicRegistry {
     this.#declared.set(topic.name, { ...known, ...topic, config: { ...known?.config, ...topic.config } })
   }
 
+  /** The settings by which this bus declares a topic. */
+  configOf(topic: string): Readonly<Record<string, string>> | undefined {
+    return this.#declared.get(topic)?.config
+  }
+
   /** Undefined when the topic is known to be there, else a promise of it. A failure is not remembered. */
   ensure(topic: ContractTopic): Promise<void> | undefined {
     if (this.#ensured.has(topic.name)) return undefined

@@ -1,6 +1,7 @@
 import type { RecordContext } from '../context.js'
-import { BusbarError } from '../error.js'
+import { BusbarError, reasonOf } from '../error.js'
 import type { Middleware } from '../middleware.js'
+import { ownTopicName } from '../own-topic.js'
 import { returnHeader } from '../return-headers.js'
 import { returnedRecord } from '../returned-record.js'
 import type { Runtime } from '../runtime.js'
@@ -71,7 +72,7 @@ function retryInPlace(policy: Policy): Middleware {
 
 function retryViaTopic(policy: Policy): Middleware {
   const steps = Array.from({ length: policy.attempts - 1 }, (_, step) => step + 1)
-  const topicOf = (topic: string, group: string, step: number) => `${topic}.${group}.retry.${step}`
+  const topicOf = (topic: string, group: string, step: number) => ownTopicName(topic, group, `retry.${step}`)
   return {
     name: 'retry',
     stage: 'retry',
@@ -81,13 +82,22 @@ function retryViaTopic(policy: Policy): Middleware {
         return await next()
       } catch (thrown) {
         const { group, attempt } = context
-        if (group === false) throw new BusbarError('CONFIG_INVALID', 'retry({ via: "topic" }) needs a group: a broadcast has no topic to come back by', { cause: thrown })
-        if (attempt >= policy.attempts || context.ended || !policy.when(thrown, context)) throw thrown
+        if (group === false || attempt >= policy.attempts || context.ended || !policy.when(thrown, context)) throw thrown
         const delayMs = lengthOf(policy, attempt)
         const { topic } = context.origin
         context.logger.warn({ err: thrown, retryMs: delayMs }, 'handler failed: it comes back by its retry topic')
         const dueAt = String(context.runtime.now() + delayMs)
-        await context.forward({ name: topicOf(topic, group, attempt), like: topic }, returnedRecord(context, { [returnHeader.dueAt]: dueAt }))
+        const name = topicOf(topic, group, attempt)
+        try {
+          await context.forward({ name, like: topic }, returnedRecord(context, { [returnHeader.dueAt]: dueAt }))
+        } catch (failure) {
+          if (failure instanceof BusbarError && !failure.retryable) {
+            context.logger.error({ err: failure, topic: name }, 'its retry topic does not take this record: it is not tried again')
+            throw thrown
+          }
+          const why = `moving ${context.event} ${context.id} to ${name} failed: ${reasonOf(failure)}; the record stays unacknowledged`
+          throw new BusbarError('RETRY_FAILED', why, { cause: failure })
+        }
         context.conclude('rescheduled')
       }
     },

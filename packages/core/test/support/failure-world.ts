@@ -7,7 +7,13 @@ import {
   type InboundRecord,
   type OutboundRecord,
 } from '@busbar/core'
-import { type MemoryBroker, type MemoryTransport, memoryBroker, memoryTransport } from '@busbar/transport-memory'
+import {
+  type MemoryBroker,
+  type MemoryTransport,
+  memoryBroker,
+  memoryTransport,
+  type Retention,
+} from '@busbar/transport-memory'
 import { type LogLine, recordingLogger } from './bus.js'
 import { FakeRuntime, settle } from './fake-runtime.js'
 
@@ -41,9 +47,9 @@ export interface World extends AsyncDisposable {
 }
 
 /** A broker, a clock that stands still, and the services on them. Disposing closes them all. */
-export function world(options: { partitions?: number; runtime?: FakeRuntime } = {}): World {
+export function world(options: { partitions?: number; runtime?: FakeRuntime; retention?: Retention } = {}): World {
   const runtime = options.runtime ?? new FakeRuntime()
-  const broker = memoryBroker({ partitions: options.partitions ?? 1 })
+  const broker = memoryBroker({ partitions: options.partitions ?? 1, retention: options.retention ?? {} })
   const open: Bus[] = []
   const service = (more: Partial<BusOptions> = {}, transport = memoryTransport({ broker })): Service => {
     const lines: LogLine[] = []
