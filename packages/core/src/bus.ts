@@ -251,10 +251,14 @@ export class Bus implements AsyncDisposable {
   /**
    * The dead letters of a group: list, replay, discard. `topics`: those whose dead letters are meant; default: those that
    * this bus subscribed to in the group.
+   * @throws BusbarError `CONFIG_INVALID` when there are none.
    */
   deadLetters(group: string = this.name, options: { readonly topics?: readonly string[] } = {}): DeadLetters {
     const { transport, runtime } = this.#settings
     const topics = options.topics ?? this.#groups.topicsOf(group)
+    if (topics.length === 0) {
+      throw new BusbarError('CONFIG_INVALID', `deadLetters(${JSON.stringify(group)}): this bus subscribed to nothing in that group: name the topics (option "topics")`)
+    }
     return new DeadLetters({ group, topics, transport, runtime, ownTopics: this.#ownTopics })
   }
 
@@ -363,17 +367,19 @@ export class Bus implements AsyncDisposable {
   }
 
   readonly #report = (report: DeliveryReport): void => {
-    for (const listener of this.#deliveryListeners) listener(report)
+    for (const listener of this.#deliveryListeners) this.#call(listener, report, 'deliveries')
   }
 
   readonly #emit = (event: BusEvent): void => {
     logBusEvent(this.#settings.logger, event)
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (thrown) {
-        this.#settings.logger.error({ err: thrown }, `a listener of bus events threw: ${reasonOf(thrown)}`)
-      }
+    for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
+  }
+
+  #call<T>(listener: (what: T) => void, what: T, of: string): void {
+    try {
+      listener(what)
+    } catch (thrown) {
+      this.#settings.logger.error({ err: thrown }, `a listener of ${of} threw: ${reasonOf(thrown)}`)
     }
   }
 }
