@@ -18,7 +18,7 @@ import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from 
 import { OwnTopics } from './own-topic.js'
 import { Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
 import { ReplyInbox } from './reply-inbox.js'
-import { failureResponder, replayer, responder } from './reply.js'
+import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
 import { untilAborted } from './runner.js'
@@ -211,6 +211,7 @@ export class Bus implements AsyncDisposable {
       handle: responder(answering),
       onFailure: failureResponder(answering),
       replay: replayer(answering),
+      resultOf: answerOf(answering),
     })
   }
 
@@ -296,7 +297,7 @@ export class Bus implements AsyncDisposable {
   #subscribe(
     contract: AnyEvent | AnyRequest,
     options: SubscribeOptions,
-    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'batch'>,
+    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'resultOf' | 'batch'>,
   ): Subscription {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name

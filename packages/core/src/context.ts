@@ -129,6 +129,10 @@ export class DeliveryContext implements EventContext {
   result: Uint8Array | undefined
   /** Answers a duplicate with the result of its first delivery. */
   replay: ((context: DeliveryContext, result: Uint8Array) => Promise<void>) | undefined
+  /** What a failure is remembered with, if it is an answer: a declared error to a request. */
+  resultOf: ((thrown: unknown) => Promise<Uint8Array> | undefined) | undefined
+  /** Runs something as if inside of the handler's asynchronous context. */
+  scope: (<R>(run: () => R) => R) | undefined
   /** Set between the record phase and the event phase. */
   payload: unknown
   /** Why the envelope cannot be read; decoding fails with it. */

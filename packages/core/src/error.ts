@@ -118,6 +118,11 @@ export class BusbarError extends Error {
   }
 }
 
+/** Whether trying again can help: what is no `BusbarError` may pass. */
+export function isRetryable(thrown: unknown): boolean {
+  return thrown instanceof BusbarError ? thrown.retryable : true
+}
+
 /** The shortest useful reason in anything that can be thrown. */
 export function reasonOf(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message || thrown.name

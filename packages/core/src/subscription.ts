@@ -31,6 +31,8 @@ export interface BoundSubscriptionOptions {
   readonly onFailure?: (context: DeliveryContext, thrown: unknown) => Promise<void>
   /** Answers a duplicate with the result that its first delivery was completed with. */
   readonly replay?: (context: DeliveryContext, result: Uint8Array) => Promise<void>
+  /** What a failure is completed with, if it is an answer like any other. */
+  readonly resultOf?: (thrown: unknown) => Promise<Uint8Array> | undefined
   readonly batch?: BatchSettings
   readonly logger: Logger
   readonly runtime: Runtime
@@ -76,16 +78,19 @@ export class BoundSubscription {
   /** Runs one delivery through middleware, decoding and handler; rejects with whatever they reject with. */
   async run(delivery: Delivery, arrival: Arrival): Promise<Concluded> {
     const { group, name: subscription, contract } = this
-    const { logger, runtime, forward, onFailure, replay } = this.#options
+    const { logger, runtime, forward, onFailure, replay, resultOf } = this.#options
     const place = { group, subscription, event: contract.name, logger, runtime, forward }
     const context = new DeliveryContext(place, delivery.record, arrival)
     context.replay = replay
+    context.resultOf = resultOf
     this.#run ??= chainOf(this.#options)
     try {
       await this.#run(context)
     } catch (thrown) {
-      if (!onFailure || arrival.slot.ends.some(end => end.aborted)) throw thrown
-      await onFailure(context, thrown)
+      const { ends, draining } = arrival.slot
+      // What gave up waiting because the bus closes is for another instance.
+      if (!onFailure || ends.some(end => end.aborted) || (draining.aborted && thrown === draining.reason)) throw thrown
+      await (context.scope ? context.scope(() => onFailure(context, thrown)) : onFailure(context, thrown))
     } finally {
       context.release()
     }

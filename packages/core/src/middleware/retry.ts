@@ -1,5 +1,5 @@
 import type { RecordContext } from '../context.js'
-import { BusbarError, reasonOf } from '../error.js'
+import { BusbarError, isRetryable, reasonOf } from '../error.js'
 import type { Middleware } from '../middleware.js'
 import { ownTopicName } from '../own-topic.js'
 import { returnHeader } from '../return-headers.js'
@@ -112,8 +112,4 @@ function delayAfter(policy: Policy, attempt: number, runtime: Runtime): number {
 
 function lengthOf({ backoff, delayMs, maxDelayMs }: Policy, attempt: number): number {
   return Math.min(maxDelayMs, backoff === 'fixed' ? delayMs : delayMs * 2 ** Math.min(attempt - 1, 40))
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof BusbarError ? error.retryable : true
 }
