@@ -105,10 +105,11 @@ export class BatchRunner implements Runner {
     }
     partition.busy = true
     const collector = this.#options.collector(deliveries.length)
-    const slot = batchSlot(partition.ends, this.#drain.signal)
+    const slot = batchSlot(partition.ends, this.#drain.signal, collector)
+    for (const { record } of deliveries) collector.expect(record)
     const runs = deliveries.map(async delivery => {
       const outcome = await this.#options.handle(delivery, slot, collector).catch((cause): Outcome => ({ kind: 'nack', cause }))
-      collector.left()
+      collector.left(delivery.record)
       return outcome
     })
     void Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
@@ -130,9 +131,13 @@ export class BatchRunner implements Runner {
   }
 }
 
-/** A batch has its partition to itself: a record that waits makes room for nobody. */
-function batchSlot(ends: readonly AbortSignal[], draining: AbortSignal): DeliverySlot {
-  return { ends, draining, enlist: () => {}, retire: () => {}, leave: () => {}, enter: () => undefined }
+/** A batch has its partition to itself: a record that waits makes room for nobody, but the others go on without it. */
+function batchSlot(ends: readonly AbortSignal[], draining: AbortSignal, collector: BatchCollector): DeliverySlot {
+  const enter = () => {
+    collector.enter()
+    return undefined
+  }
+  return { ends, draining, enlist: () => {}, retire: () => {}, leave: () => collector.leave(), enter }
 }
 
 /** The queue of one ownership of one partition. */

@@ -18,7 +18,7 @@ import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from 
 import { OwnTopics } from './own-topic.js'
 import { Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
 import { ReplyInbox } from './reply-inbox.js'
-import { failureResponder, replayer, responder } from './reply.js'
+import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
 import { drainWithin } from './runner.js'
@@ -79,7 +79,7 @@ export class Bus implements AsyncDisposable {
     this.name = name
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
-    this.#ownTopics = new OwnTopics(transport, settings.createTopics)
+    this.#ownTopics = new OwnTopics(transport, settings.createTopics, topic => this.#topics.configOf(topic))
     this.#groups = new Groups(settings, this.#topics, this.#ownTopics, this.#report)
     this.#lifecycle = new Lifecycle({
       name,
@@ -217,6 +217,7 @@ export class Bus implements AsyncDisposable {
       handle: responder(answering),
       onFailure: failureResponder(answering),
       replay: replayer(answering),
+      resultOf: answerOf(answering),
     })
   }
 
@@ -256,10 +257,14 @@ export class Bus implements AsyncDisposable {
   /**
    * The dead letters of a group: list, replay, discard. `topics`: those whose dead letters are meant; default: those that
    * this bus subscribed to in the group.
+   * @throws BusbarError `CONFIG_INVALID` when there are none.
    */
   deadLetters(group: string = this.name, options: { readonly topics?: readonly string[] } = {}): DeadLetters {
     const { transport, runtime } = this.#settings
     const topics = options.topics ?? this.#groups.topicsOf(group)
+    if (topics.length === 0) {
+      throw new BusbarError('CONFIG_INVALID', `deadLetters(${JSON.stringify(group)}): this bus subscribed to nothing in that group: name the topics (option "topics")`)
+    }
     return new DeadLetters({ group, topics, transport, runtime, ownTopics: this.#ownTopics })
   }
 
@@ -297,7 +302,7 @@ export class Bus implements AsyncDisposable {
   #subscribe(
     contract: AnyEvent | AnyRequest,
     options: SubscribeOptions,
-    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'batch'>,
+    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'resultOf' | 'batch'>,
   ): Subscription {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name
@@ -306,6 +311,7 @@ export class Bus implements AsyncDisposable {
     const name = options.name ?? `${group === false ? 'broadcast' : group}/${contract.name}`
     const failsForGood = contract.kind === 'event' && (options.onFailure ?? (group === false ? 'hand-back' : 'dead-letter')) === 'dead-letter'
     const own = (options.use ?? []).map(each => subscriptionMiddleware(each, name))
+    if (group === false) refuseReturns(options, own, name)
     const bound = new BoundSubscription({
       ...inner,
       name,
@@ -358,17 +364,19 @@ export class Bus implements AsyncDisposable {
   }
 
   readonly #report = (report: DeliveryReport): void => {
-    for (const listener of this.#deliveryListeners) listener(report)
+    for (const listener of this.#deliveryListeners) this.#call(listener, report, 'deliveries')
   }
 
   readonly #emit = (event: BusEvent): void => {
     logBusEvent(this.#settings.logger, event)
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (thrown) {
-        this.#settings.logger.error({ err: thrown }, `a listener of bus events threw: ${reasonOf(thrown)}`)
-      }
+    for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
+  }
+
+  #call<T>(listener: (what: T) => void, what: T, of: string): void {
+    try {
+      listener(what)
+    } catch (thrown) {
+      this.#settings.logger.error({ err: thrown }, `a listener of ${of} threw: ${reasonOf(thrown)}`)
     }
   }
 }
@@ -387,6 +395,16 @@ function requireContract(kind: 'event' | 'request', given: { readonly kind?: unk
 
 function requireHandler(handler: unknown, doing: string): void {
   if (typeof handler !== 'function') throw new BusbarError('CONFIG_INVALID', `${doing}: the last argument must be the handler function`)
+}
+
+/** A broadcast has no topics by which records could come back, and keeps no position: a failure is handed back. */
+function refuseReturns(options: SubscribeOptions, own: readonly Middleware[], subscription: string): void {
+  const returning = own.find(each => each.returnTopics)
+  if (!returning && options.onFailure !== 'dead-letter') return
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `subscription ${subscription}: ${returning ? `middleware "${returning.name}"` : 'option "onFailure"'} needs a group, and a broadcast has none`,
+  )
 }
 
 function subscriptionMiddleware(given: MiddlewareLike, subscription: string): Middleware {

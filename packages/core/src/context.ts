@@ -132,6 +132,10 @@ export class DeliveryContext implements EventContext {
   result: Uint8Array | undefined
   /** Answers a duplicate with the result of its first delivery. */
   replay: ((context: DeliveryContext, result: Uint8Array) => Promise<void>) | undefined
+  /** What a failure is remembered with, if it is an answer: a declared error to a request. */
+  resultOf: ((thrown: unknown) => Promise<Uint8Array> | undefined) | undefined
+  /** Runs something as if inside of the handler's asynchronous context. */
+  scope: (<R>(run: () => R) => R) | undefined
   /** Set between the record phase and the event phase. */
   payload: unknown
   /** Why the envelope cannot be read; decoding fails with it. */
@@ -241,9 +245,9 @@ export class DeliveryContext implements EventContext {
     } finally {
       await this.#slot.enter()
     }
-    // It may have ended while it waited for room, after it need not wait any more.
-    const ended = this.#slot.ends.find(end => end.aborted)
-    if (ended) throw ended.reason
+    // Room may have come long after the wait was over.
+    const late = signals.find(signal => signal.aborted)
+    if (late) throw late.reason
   }
   conclude(conclusion: Conclusion, error?: unknown): void {
     this.conclusion = conclusion

@@ -57,6 +57,11 @@ export class LaneRunner implements Runner {
     for (const partition of this.#partitions.values()) partition.handBack()
     this.#ready.clear()
     this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
+    // Whoever waits for room gives up now, and needs none for that.
+    for (let returning = this.#returning.shift(); returning; returning = this.#returning.shift()) {
+      this.#active += 1
+      returning()
+    }
     if (this.#running.size === 0) return
     await untilAborted(new Promise<void>(resolve => this.#idle.push(resolve)), deadline)
     if (this.#running.size === 0) return
