@@ -37,7 +37,8 @@ export interface GateHooks {
  * out of a request (kafkajs's `pause` drops what was fetched and sleeps `maxWaitTimeInMs` when all are paused), a seek is
  * a change of position, and a position out of range is seen before kafkajs resets it.
  *
- * Works by replacing `findBroker` and `findGroupCoordinator` of this consumer's own cluster.
+ * Works by replacing `findBroker` and `findGroupCoordinator` of this consumer's own cluster, and the building of its
+ * connections, so that what kafkajs would try again after the member has left ends instead.
  */
 export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): void {
   const gates = new WeakMap<GroupBroker, GroupBroker>()
@@ -48,6 +49,11 @@ export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): 
   }
   const findBroker = cluster.findBroker.bind(cluster)
   const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster)
+  const build = cluster.connectionPoolBuilder.build.bind(cluster.connectionPoolBuilder)
+  cluster.connectionPoolBuilder.build = async address => {
+    if (hooks.closed()) throw leftError()
+    return build(address)
+  }
   cluster.findBroker = async target => gated((await findBroker(target)) as GroupBroker)
   // kafkajs looks the broker up with `findBroker`: it is gated already.
   cluster.findGroupCoordinator = target =>

@@ -82,8 +82,8 @@ export class GroupMember {
 
   /** Leaves the group, if a broker answers, and closes the connections. Never rejects. */
   async leave(): Promise<void> {
-    const { group, sockets, logger } = this.#options
-    const left = new BusbarError('ABORTED', `The member has left the group ${group}`)
+    const { sockets, logger } = this.#options
+    const left = this.#leftError()
     this.#ended = true
     this.#settleJoin(left)
     const log = (error: unknown) => logger.debug({ error }, 'kafkajs did not stop as it should')
@@ -112,6 +112,10 @@ export class GroupMember {
     return createAssigner({ cluster, logger, claim })
   }
 
+  #leftError(): BusbarError {
+    return new BusbarError('ABORTED', `The member has left the group ${this.#options.group}`)
+  }
+
   #takeRejoin(): boolean {
     const rejoin = this.#rejoin
     this.#rejoin = false
@@ -120,6 +124,7 @@ export class GroupMember {
 
   #nextJoin(): Promise<void> {
     if (this.#crash) return Promise.reject(this.#crash)
+    if (this.#ended) return Promise.reject(this.#leftError())
     return new Promise((resolve, reject) => this.#joinWaiters.push({ resolve, reject }))
   }
 

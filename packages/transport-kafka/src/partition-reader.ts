@@ -52,26 +52,28 @@ export class PartitionReader implements TransportReader {
     reject: () => {},
   }
 
-  /** Fixes where reading starts, and begins. Rejects with a `BusbarError`. */
-  static async start(options: PartitionReaderOptions): Promise<PartitionReader> {
-    const reader = new PartitionReader(options)
-    try {
-      await reader.#open()
-    } catch (error) {
-      await reader[Symbol.asyncDispose]()
-      throw kafkaError(error, { doing: `Reading topic ${options.spec.topic}`, fallback: 'CONNECTION_FAILED' })
-    }
-    void reader.#run()
-    return reader
-  }
-
-  private constructor(options: PartitionReaderOptions) {
+  /** Reads nothing yet: see {@link open}. It can be disposed from the beginning on. */
+  constructor(options: PartitionReaderOptions) {
     this.#options = options
     this.#fetcher = new PartitionFetcher(options.runtime)
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = { resolve, reject }
     })
     this.closed.catch(() => {})
+  }
+
+  /** Fixes where reading starts, and begins. Rejects with a `BusbarError`, and is closed, where it can't or is disposed. */
+  async open(): Promise<void> {
+    const { topic } = this.#options.spec
+    try {
+      await this.#open()
+      if (this.#stopped.signal.aborted) throw this.#closedError()
+    } catch (error) {
+      if (this.#stopped.signal.aborted) throw this.#closedError()
+      await this[Symbol.asyncDispose]()
+      throw kafkaError(error, { doing: `Reading topic ${topic}`, fallback: 'CONNECTION_FAILED' })
+    }
+    void this.#run()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -141,10 +143,12 @@ export class PartitionReader implements TransportReader {
       return this.#readLeader(nodeId, led, round, onSuccess)
     })
     if (leaders.length === 0) throw new BusbarError('CONNECTION_FAILED', 'no partition has a leader')
+    const stopped = whenAborted(this.#stopped.signal)
     try {
-      await Promise.race([Promise.all(leaders), whenAborted(this.#stopped.signal)])
+      await Promise.race([Promise.all(leaders), stopped.promise])
     } finally {
       round.over = true
+      stopped.forget()
       // The others end with their request; a failure of theirs has nobody to go to.
       for (const leader of leaders) leader.catch(() => {})
     }
@@ -237,12 +241,16 @@ export class PartitionReader implements TransportReader {
     this.#settleClosed.reject(error)
   }
 
+  #closedError(): BusbarError {
+    return new BusbarError('BUS_CLOSED', `The reader of topic ${this.#options.spec.topic} was closed`)
+  }
+
   #stop(): void {
-    const { cluster, sockets, spec } = this.#options
+    const { cluster, sockets } = this.#options
     if (this.#stopped.signal.aborted) return
     this.#stopped.abort()
     this.#fetcher.wake()
-    sockets.close(new BusbarError('BUS_CLOSED', `The reader of topic ${spec.topic} was closed`))
+    sockets.close(this.#closedError())
     void cluster.disconnect().catch(() => {})
   }
 }
@@ -252,9 +260,12 @@ function startIn(range: LogRange, from: ReadSpec['from']): number {
   return from === 'latest' ? range.end : Math.min(Math.max(from, range.start), range.end)
 }
 
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
+function whenAborted(signal: AbortSignal): { readonly promise: Promise<void>; forget(): void } {
+  let onAbort = () => {}
+  const promise = new Promise<void>(resolve => {
+    onAbort = resolve
     if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
+    else signal.addEventListener('abort', onAbort, { once: true })
   })
+  return { promise, forget: () => signal.removeEventListener('abort', onAbort) }
 }
