@@ -30,6 +30,15 @@ export interface GateHooks {
   closed(): boolean
 }
 
+/** What is known of joining. */
+export interface JoinGate {
+  /** Resolves once no request to join, or to leave because of it, waits for its answer. */
+  settled(): Promise<void>
+}
+
+/** Remembers a request until it is answered. */
+type Track = <T>(request: Promise<T>) => Promise<T>
+
 /**
  * Stands between kafkajs's consumer and its brokers. kafkajs does what it does well (join, heartbeat, leave, metadata,
  * reconnecting), and awaits what it has no way to await by itself: a commit before each join, the start positions after
@@ -40,10 +49,17 @@ export interface GateHooks {
  * Works by replacing `findBroker` and `findGroupCoordinator` of this consumer's own cluster, and the building of its
  * connections, so that what kafkajs would try again after the member has left ends instead.
  */
-export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): void {
+export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): JoinGate {
+  const pending = new Set<Promise<unknown>>()
+  const track: Track = request => {
+    pending.add(request)
+    const forget = () => pending.delete(request)
+    request.then(forget, forget)
+    return request
+  }
   const gates = new WeakMap<GroupBroker, GroupBroker>()
   const gated = (broker: GroupBroker): GroupBroker => {
-    const gate = gates.get(broker) ?? gateOf(broker, cluster, group, hooks)
+    const gate = gates.get(broker) ?? gateOf(broker, cluster, group, hooks, track)
     gates.set(broker, gate)
     return gate
   }
@@ -58,15 +74,33 @@ export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): 
   // kafkajs looks the broker up with `findBroker`: it is gated already.
   cluster.findGroupCoordinator = target =>
     withCoordinatorReason(cluster, group, () => findGroupCoordinator(target))
+  return {
+    async settled() {
+      // What is answered may lead to one more request.
+      while (pending.size > 0) await Promise.allSettled(pending)
+    },
+  }
 }
 
-function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: GateHooks): GroupBroker {
+function gateOf(
+  broker: GroupBroker,
+  cluster: Cluster,
+  group: string,
+  hooks: GateHooks,
+  track: Track,
+): GroupBroker {
   const gate = Object.create(broker) as { -readonly [Method in keyof GroupBroker]: GroupBroker[Method] }
   gate.joinGroup = async request => {
     if (hooks.closed()) throw leftError()
     await hooks.beforeJoin()
+    if (hooks.closed()) throw leftError()
     // Where the coordinator does not know it any more, kafkajs joins again as a new member.
-    return broker.joinGroup({ ...request, memberId: request.memberId || (hooks.formerMember() ?? '') })
+    const memberId = request.memberId || (hooks.formerMember() ?? '')
+    const joined = await track(broker.joinGroup({ ...request, memberId }))
+    if (!hooks.closed()) return joined
+    // kafkajs did not know its id yet when it left: partitions would be given to nobody until the session is over.
+    await track(broker.leaveGroup({ groupId: group, memberId: joined.memberId }))
+    throw leftError()
   }
   gate.syncGroup = async request => {
     const response = await broker.syncGroup(request)

@@ -2,7 +2,7 @@ import { BusbarError, type Logger } from '@busbar/core'
 import type { Assigner, Consumer, ConsumerConfig, Kafka } from 'kafkajs'
 import { type Claim, createAssigner } from './assigner.js'
 import { missingInternals } from './cluster.js'
-import { type GateHooks, gateCluster } from './coordinator-gate.js'
+import { type GateHooks, gateCluster, type JoinGate } from './coordinator-gate.js'
 import { kafkaError } from './kafka-error.js'
 import type { Cluster } from './kafkajs-internals.js'
 import type { SocketRegistry } from './socket-registry.js'
@@ -25,6 +25,7 @@ export class GroupMember {
   readonly #options: GroupMemberOptions
   readonly #consumer: Consumer
   #cluster: Cluster | undefined
+  #gate: JoinGate | undefined
   #ended = false
   #rejoin = false
   #crash: BusbarError | undefined
@@ -88,6 +89,7 @@ export class GroupMember {
     this.#settleJoin(left)
     const log = (error: unknown) => logger.debug({ error }, 'kafkajs did not stop as it should')
     await this.#consumer.stop().catch(log)
+    await this.#gate?.settled()
     // kafkajs would wait for what is under way, and for ever where the broker is gone.
     sockets.close(left)
     void this.#consumer.disconnect().catch(log)
@@ -104,7 +106,7 @@ export class GroupMember {
     if (missingInternals(kafkaCluster).length > 0) throw new Error('this kafkajs is not version 2.2.4')
     const cluster = kafkaCluster as Cluster
     this.#cluster = cluster
-    gateCluster(cluster, group, {
+    this.#gate = gateCluster(cluster, group, {
       ...hooks,
       closed: () => this.#ended,
       mustRejoin: () => this.#takeRejoin(),

@@ -11,16 +11,10 @@ import {
 } from '@busbar/core'
 import { hasKafkaErrorType, isFinal, kafkaError } from './kafka-error.js'
 import type { Cluster } from './kafkajs-internals.js'
-import {
-  byLeader,
-  type LogRange,
-  logRanges,
-  partitionKey,
-  readCommitted,
-  readUncommitted,
-} from './log-offsets.js'
+import { type LogRange, logRanges, partitionKey, readCommitted, readUncommitted } from './log-offsets.js'
 import { type FetchLimits, PartitionFetcher } from './partition-fetch.js'
 import { ReadPartition } from './read-partition.js'
+import { readRound } from './read-round.js'
 import type { SocketRegistry } from './socket-registry.js'
 import { withTopicReason } from './topic-reason.js'
 
@@ -133,43 +127,17 @@ export class PartitionReader implements TransportReader {
     this.#settleClosed.resolve()
   }
 
-  /** Reads from each leader until one of them fails, or partitions were added. */
   async #round(onSuccess: () => void): Promise<void> {
-    const { cluster } = this.#options
-    const round = { over: false }
-    const open = this.#partitions.filter(partition => !partition.finished)
-    const leaders = [...byLeader(cluster, open)].map(([nodeId, topics]) => {
-      const led = open.filter(({ topic, partition }) => topics.get(topic)?.includes(partition))
-      return this.#readLeader(nodeId, led, round, onSuccess)
-    })
-    if (leaders.length === 0) throw new BusbarError('CONNECTION_FAILED', 'no partition has a leader')
-    const stopped = whenAborted(this.#stopped.signal)
-    try {
-      await Promise.race([Promise.all(leaders), stopped.promise])
-    } finally {
-      round.over = true
-      stopped.forget()
-      // The others end with their request; a failure of theirs has nobody to go to.
-      for (const leader of leaders) leader.catch(() => {})
-    }
-  }
-
-  async #readLeader(
-    nodeId: string,
-    partitions: readonly ReadPartition[],
-    round: { over: boolean },
-    onSuccess: () => void,
-  ): Promise<void> {
     const { cluster, limits } = this.#options
-    const broker = await cluster.findBroker({ nodeId })
-    while (!round.over && !this.#stopped.signal.aborted) {
-      const open = partitions.filter(partition => !partition.finished)
-      if (open.length === 0) return
-      await this.#fetcher.fetchOnce(broker, open, limits)
-      onSuccess()
-      await cluster.refreshMetadataIfNecessary()
-      if (this.#addNew()) round.over = true
-    }
+    await readRound({
+      cluster,
+      limits,
+      fetcher: this.#fetcher,
+      partitions: this.#partitions.filter(partition => !partition.finished),
+      signal: this.#stopped.signal,
+      onAnswer: onSuccess,
+      isOver: () => this.#addNew(),
+    })
   }
 
   /** Partitions that were added to the topic are read from their beginning: all that is in them came later. */
@@ -258,14 +226,4 @@ export class PartitionReader implements TransportReader {
 function startIn(range: LogRange, from: ReadSpec['from']): number {
   if (from === 'earliest') return range.start
   return from === 'latest' ? range.end : Math.min(Math.max(from, range.start), range.end)
-}
-
-function whenAborted(signal: AbortSignal): { readonly promise: Promise<void>; forget(): void } {
-  let onAbort = () => {}
-  const promise = new Promise<void>(resolve => {
-    onAbort = resolve
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', onAbort, { once: true })
-  })
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) }
 }
