@@ -71,14 +71,14 @@ const eachBatch: Consuming = async (topic, groupId, handler) => {
   await consumer.subscribe({ topic, fromBeginning: true })
   await consumer.run({
     partitionsConsumedConcurrently: partitions,
-    eachBatch: async ({ batch: { messages }, resolveOffset, heartbeat }) => {
-      for (const { value, offset } of messages) {
+    eachBatch: async payload => {
+      for (const { value, offset } of payload.batch.messages) {
         const working = handler(parse(value))
         if (working) {
           await working
-          await heartbeat()
+          await payload.heartbeat()
         }
-        resolveOffset(offset)
+        payload.resolveOffset(offset)
       }
     },
   })

@@ -58,13 +58,15 @@ export class GroupMember {
     try {
       await this.#consumer.connect()
       await this.#subscribe(topics)
+      if (this.#ended) throw this.#leftError()
       const joined = this.#nextJoin()
-      await this.#consumer.run({
+      const running = this.#consumer.run({
         autoCommit: false,
         partitionsConsumedConcurrently: 1,
         eachBatch: async () => {},
       })
-      await joined
+      // Whoever leaves meanwhile need not wait for kafkajs to notice.
+      await Promise.race([running.then(() => joined), joined])
     } catch (error) {
       void this.leave()
       throw kafkaError(error, { doing: `Joining the consumer group ${group}`, fallback: 'CONSUMER_CRASHED' })
