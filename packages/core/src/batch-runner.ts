@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { type BatchCollector } from './batch-collector.js'
 import { Fifo } from './fifo.js'
 import { laneKeyOf } from './partition-session.js'
-import { type Runner, untilAborted } from './runner.js'
+import { type Runner, untilAborted, untried } from './runner.js'
 import type { Runtime, Timer } from './runtime.js'
 import type { Delivery, DeliveryBatch, Outcome } from './transport.js'
 
@@ -40,7 +40,7 @@ export class BatchRunner implements Runner {
   deliver(batch: DeliveryBatch): Promise<void> {
     if (batch.signal.aborted) return Promise.resolve()
     if (this.#draining) {
-      for (const delivery of batch.deliveries) delivery.settle({ kind: 'nack' })
+      for (const delivery of batch.deliveries) delivery.settle(untried)
       return Promise.resolve()
     }
     const partition = this.#partitionOf(batch)
@@ -53,7 +53,7 @@ export class BatchRunner implements Runner {
   async drain(deadline: AbortSignal): Promise<void> {
     this.#draining = true
     for (const partition of this.#partitions.values()) {
-      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift()) delivery.settle({ kind: 'nack' })
+      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift()) delivery.settle(untried)
       partition.stop()
     }
     if (this.#running.size === 0) return
@@ -105,11 +105,11 @@ export class BatchRunner implements Runner {
     partition.busy = true
     const collector = this.#options.collector(deliveries.length)
     const runs = deliveries.map(async delivery => {
-      const outcome = await this.#options.handle(delivery, partition.ends, collector)
+      const outcome = await this.#options.handle(delivery, partition.ends, collector).catch((cause): Outcome => ({ kind: 'nack', cause }))
       collector.left()
       return outcome
     })
-    Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
+    void Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
   }
 
   #finish(partition: BatchedPartition, deliveries: readonly Delivery[], outcomes: readonly Outcome[]): void {
@@ -144,7 +144,7 @@ class BatchedPartition {
   handBackKeys(keys: ReadonlySet<string>): void {
     const kept: Delivery[] = []
     for (let delivery = this.queue.shift(); delivery; delivery = this.queue.shift()) {
-      if (delivery.record.key !== null && keys.has(laneKeyOf(delivery.record.key))) delivery.settle({ kind: 'nack' })
+      if (delivery.record.key !== null && keys.has(laneKeyOf(delivery.record.key))) delivery.settle(untried)
       else kept.push(delivery)
     }
     for (const delivery of kept) this.queue.push(delivery)

@@ -66,6 +66,11 @@ export class Consumer {
   /** Handles one delivery; never rejects. */
   handle = async (delivery: Delivery, ends: readonly AbortSignal[], collector?: BatchCollector): Promise<Outcome> => {
     const { record } = delivery
+    // Its subscription was closed, or closed and made anew as another kind: nobody here may say that it is finished.
+    const candidates = this.#byTopic.get(record.topic) ?? []
+    if (candidates.length === 0 || candidates.some(each => (each.batch === undefined) !== (collector === undefined))) {
+      return { kind: 'nack', untried: true, delayMs: this.#options.redelivery.delayMs }
+    }
     let envelope: Envelope | undefined
     let unreadable: BusbarError | undefined
     try {

@@ -76,6 +76,7 @@ export class DeliveryContext implements EventContext {
   #values: ContextValues | undefined
   #child: Logger | undefined
   #onEnd: ((event: Event) => void) | undefined
+  #isReleased = false
 
   constructor(
     place: { readonly group: string | false; readonly subscription: string; readonly event: string; readonly logger: Logger },
@@ -128,7 +129,8 @@ export class DeliveryContext implements EventContext {
     const onEnd = (event: Event) => linked.abort((event.target as AbortSignal).reason)
     for (const end of this.#ends) {
       if (end.aborted) linked.abort(end.reason)
-      else end.addEventListener('abort', onEnd, { once: true })
+      // A handler that keeps its context and asks later: the delivery is over, nothing would let go of the listener.
+      else if (!this.#isReleased) end.addEventListener('abort', onEnd, { once: true })
     }
     this.#linked = linked
     this.#onEnd = onEnd
@@ -140,6 +142,7 @@ export class DeliveryContext implements EventContext {
   }
   /** Lets go of the partition's signals, which live longer than this delivery. */
   release(): void {
+    this.#isReleased = true
     if (this.#onEnd) for (const end of this.#ends) end.removeEventListener('abort', this.#onEnd)
   }
   get values(): ContextValues {

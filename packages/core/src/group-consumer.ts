@@ -73,7 +73,7 @@ export class GroupConsumer {
     return this.#change(async () => {
       const topics = this.consumer.topics
       if (topics.length === 0 || sameTopics(topics, this.#joined)) return
-      await Promise.all(this.consumer.subscriptions.map(each => this.#options.ensureTopic(each.contract.topic)))
+      for (const each of this.consumer.subscriptions) await this.#options.ensureTopic(each.contract.topic)
       if (this.#intake) await this.#intake.setTopics(topics)
       else this.#intake = await this.#open(topics)
       this.#joined = topics
@@ -90,15 +90,20 @@ export class GroupConsumer {
     })
   }
 
-  /** Removes a subscription: what it runs goes on, what it would get next goes to nobody. */
+  /**
+   * Removes a subscription: what it runs may finish until `deadline`. Its topic is left when nobody else here wants it;
+   * what still comes of it meanwhile is handed back.
+   */
   async remove(subscription: BoundSubscription, deadline: AbortSignal): Promise<void> {
     this.consumer.remove(subscription)
     const topic = subscription.contract.topic.name
-    const batches = this.#batches.get(topic)
     if (this.consumer.topics.length === 0) return this.close(deadline)
-    if (batches && subscription.batch) {
-      await batches.drain(deadline)
+    const batches = subscription.batch && this.#batches.get(topic)
+    if (batches) {
       this.#batches.delete(topic)
+      await batches.drain(deadline)
+    } else {
+      await subscription.finish(deadline)
     }
     if (this.#intake && !this.consumer.topics.includes(topic)) await this.join()
   }
@@ -116,7 +121,7 @@ export class GroupConsumer {
 
   async #open(topics: readonly string[]): Promise<Intake> {
     const intake = await this.#options.open(topics, this.#deliver)
-    intake.closed.catch(thrown => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
+    intake.closed.catch((thrown: unknown) => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
     return intake
   }
 

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { Fifo } from './fifo.js'
 import { laneKeyOf } from './partition-session.js'
-import { type Runner, untilAborted } from './runner.js'
+import { type Runner, untilAborted, untried } from './runner.js'
 import type { Delivery, DeliveryBatch, Outcome } from './transport.js'
 
 export interface LaneRunnerOptions {
@@ -39,7 +39,7 @@ export class LaneRunner implements Runner {
   deliver(batch: DeliveryBatch): Promise<void> {
     if (batch.signal.aborted) return Promise.resolve()
     if (this.#draining) {
-      for (const delivery of batch.deliveries) delivery.settle({ kind: 'nack' })
+      for (const delivery of batch.deliveries) delivery.settle(untried)
       return Promise.resolve()
     }
     const partition = this.#partitionOf(batch)
@@ -101,6 +101,7 @@ export class LaneRunner implements Runner {
   #run(lane: Lane, delivery: Delivery): void {
     const { partition } = lane
     partition.queued -= 1
+    partition.welcomeIfBelow(this.#options.maxQueued)
     this.#running.add(delivery)
     const done = (outcome: Outcome) => {
       this.#running.delete(delivery)
@@ -156,7 +157,7 @@ class PartitionLanes {
     this.lanes.delete(lane.key)
     for (let delivery = lane.queue.shift(); delivery; delivery = lane.queue.shift()) {
       this.queued -= 1
-      delivery.settle({ kind: 'nack' })
+      delivery.settle(untried)
     }
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { BatchCollector } from './batch-collector.js'
 import { compose } from './compose.js'
 import { DeliveryContext } from './context.js'
@@ -7,6 +8,7 @@ import { BusbarError } from './error.js'
 import type { Logger } from './logger.js'
 import { layersOf, type Middleware } from './middleware.js'
 import type { AnyRequest } from './request.js'
+import { untilAborted } from './runner.js'
 import type { Delivery } from './transport.js'
 
 /** How the innermost part of a subscription is called. */
@@ -38,9 +40,14 @@ export class BoundSubscription {
   readonly contract: AnyEvent | AnyRequest
   readonly batch: BatchSettings | undefined
   readonly #options: BoundSubscriptionOptions
+  readonly #end = new AbortController()
   #run: ((context: DeliveryContext) => Promise<void>) | undefined
+  #running = 0
+  #idle: (() => void)[] = []
 
   constructor(options: BoundSubscriptionOptions) {
+    // Every running delivery may listen to it.
+    setMaxListeners(0, this.#end.signal)
     this.name = options.name
     this.group = options.group
     this.contract = options.contract
@@ -63,10 +70,11 @@ export class BoundSubscription {
     collector: BatchCollector | undefined,
   ): Promise<void> {
     const place = { group: this.group, subscription: this.name, event: this.contract.name, logger: this.#options.logger }
-    const context = new DeliveryContext(place, delivery, envelope, ends)
+    const context = new DeliveryContext(place, delivery, envelope, [...ends, this.#end.signal])
     context.unreadable = unreadable
     context.collector = collector
     this.#run ??= chainOf(this.#options)
+    this.#running += 1
     try {
       await this.#run(context)
     } catch (thrown) {
@@ -74,7 +82,16 @@ export class BoundSubscription {
       await this.#options.onFailure(context, thrown)
     } finally {
       context.release()
+      this.#running -= 1
+      if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
+  }
+
+  /** Resolves when nothing of it runs; when `deadline` aborts first, the contexts of what still runs abort as well. */
+  async finish(deadline: AbortSignal): Promise<void> {
+    if (this.#running === 0) return
+    await untilAborted(new Promise(resolve => this.#idle.push(resolve)), deadline)
+    if (this.#running > 0) this.#end.abort(deadline.reason)
   }
 }
 

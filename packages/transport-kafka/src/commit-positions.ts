@@ -4,6 +4,14 @@ import type { GroupBroker } from './kafkajs-internals.js'
 
 export interface PositionToCommit extends TopicPartition {
   readonly position: number
+  /** How many partitions the topic had when the group's first position in this one was fixed: see `start-positions.ts`. */
+  readonly partitionsAtStart: number
+}
+
+/** Reads what {@link commitPositions} wrote; undefined for what another client wrote. */
+export function partitionsAtStartIn(metadata: string | null | undefined): number | undefined {
+  const count = /^partitions=(\d+)$/.exec(metadata ?? '')?.[1]
+  return count === undefined ? undefined : Number(count)
 }
 
 /**
@@ -16,10 +24,11 @@ export async function commitPositions(
   positions: readonly PositionToCommit[],
 ): Promise<void> {
   const { group, memberId, generationId, cluster } = generation
-  const topics = new Map<string, { partition: number; offset: string }[]>()
-  for (const { topic, partition, position } of positions) {
+  const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
+  for (const { topic, partition, position, partitionsAtStart } of positions) {
     const partitions = topics.get(topic) ?? []
-    partitions.push({ partition, offset: String(position) })
+    const metadata = `partitions=${partitionsAtStart}`
+    partitions.push({ partition, offset: String(position), metadata })
     topics.set(topic, partitions)
   }
   const coordinator = await connected(generation)

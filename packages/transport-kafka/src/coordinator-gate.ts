@@ -1,17 +1,15 @@
-import { AssignerProtocol } from 'kafkajs'
+import { type MemberAssignment, memberAssignment } from './assigner.js'
 import { withCoordinatorReason } from './find-coordinator.js'
 import type { Broker, Cluster, FetchRequest, GroupBroker } from './kafkajs-internals.js'
-import { partitionKey } from './log-offsets.js'
 
 /** One membership in a group, from one assignment to the next. */
-export interface Generation {
+export interface Generation extends MemberAssignment {
   readonly group: string
   readonly memberId: string
   readonly generationId: number
   /** The coordinator as it is, without the gate. */
   readonly coordinator: GroupBroker
   readonly cluster: Cluster
-  readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
 }
 
 /** What the gate asks and tells. Where one rejects, what kafkajs was doing fails with that. */
@@ -67,8 +65,8 @@ function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: Gat
   gate.syncGroup = async request => {
     const response = await broker.syncGroup(request)
     const { memberId, generationId } = request
-    const partitions = assignedPartitions(response.memberAssignment)
-    await hooks.joined({ group, memberId, generationId, coordinator: broker, cluster, partitions })
+    const assigned = memberAssignment(response.memberAssignment)
+    await hooks.joined({ group, memberId, generationId, coordinator: broker, cluster, ...assigned })
     return response
   }
   gate.heartbeat = async request => {
@@ -92,15 +90,6 @@ function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: Gat
   // kafkajs itself only commits to reset a position: positions are not its own here.
   gate.offsetCommit = async () => ({})
   return gate
-}
-
-function assignedPartitions(memberAssignment: Buffer): Generation['partitions'] {
-  const assignment = AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {}
-  const partitions = new Map<string, { topic: string; partition: number }>()
-  for (const [topic, ids] of Object.entries(assignment)) {
-    for (const partition of ids) partitions.set(partitionKey(topic, partition), { topic, partition })
-  }
-  return [...partitions.values()]
 }
 
 /** What makes kafkajs join again, as if the coordinator had asked for it. */

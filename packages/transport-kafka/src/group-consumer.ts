@@ -13,7 +13,7 @@ import {
 import type { Kafka } from 'kafkajs'
 import { GroupMember } from './group-member.js'
 import { HeldPartitions } from './held-partitions.js'
-import { hasKafkaErrorType } from './kafka-error.js'
+import { hasKafkaErrorType, isFinal } from './kafka-error.js'
 import type { ConsumerOptions } from './options.js'
 import { SocketRegistry } from './socket-registry.js'
 
@@ -27,15 +27,6 @@ export interface GroupConsumerOptions {
   /** A kafkajs client whose sockets are known to `sockets`. */
   readonly createKafka: (sockets: SocketRegistry) => Kafka
 }
-
-/** Errors that another try does not mend. A missing topic may only not be known everywhere yet. */
-const finalCodes: ReadonlySet<string> = new Set([
-  'AUTHENTICATION_FAILED',
-  'TLS_FAILED',
-  'GROUP_DENIED',
-  'TOPIC_DENIED',
-  'CONFIG_INVALID',
-])
 
 const coordinatorNotReady = [
   'GROUP_LOAD_IN_PROGRESS',
@@ -209,7 +200,7 @@ export class GroupConsumer implements TransportSubscription {
     this.#stable?.cancel()
     this.#sockets.close(error)
     this.#held.drop(error)
-    if (finalCodes.has(error.code) || this.#restarts >= consumer.restarts.limit) return this.#fail(error)
+    if (isFinal(error) || this.#restarts >= consumer.restarts.limit) return this.#fail(error)
     this.#restarts += 1
     onEvent({ type: 'consumer-restarting', group: spec.group, restart: this.#restarts, error })
     const { delayMs, maxDelayMs } = consumer.restarts

@@ -9,7 +9,6 @@ import {
   type TransportEvent,
 } from '@busbar/core'
 import type { Claim } from './assigner.js'
-import { type Assignment, addPartition } from './assignment.js'
 import { commitPositions } from './commit-positions.js'
 import { CommitScheduler } from './commit-scheduler.js'
 import type { GateHooks, Generation } from './coordinator-gate.js'
@@ -18,7 +17,7 @@ import { hasKafkaErrorType } from './kafka-error.js'
 import type { Broker, FetchRequest } from './kafkajs-internals.js'
 import { logRanges, partitionKey, readUncommitted } from './log-offsets.js'
 import { PartitionFetcher } from './partition-fetch.js'
-import { outOfRange, startPositions } from './start-positions.js'
+import { outOfRange, type StartPosition, startPositions } from './start-positions.js'
 
 export interface HeldPartitionsOptions {
   readonly spec: SubscribeSpec
@@ -65,9 +64,8 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
 
   /** What the member tells the leader of the group about itself. */
   claim(topics: readonly string[]): Claim {
-    const held: Assignment = {}
-    for (const { topic, partition } of this.#held.values()) addPartition(held, topic, partition)
-    return { topics, held, generation: this.#generation?.generationId ?? -1 }
+    const owned = [...this.#held.values()].map(({ topic, partition }) => ({ topic, partition }))
+    return { topics, owned, generation: this.#generation?.generationId ?? -1 }
   }
 
   /** Commits what is finished, while the coordinator still takes it: it does until all members have joined. */
@@ -142,7 +140,7 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     if (this.#held.get(key) !== held)
       throw new BusbarError('ABORTED', `Cannot seek ${name}: it moved to another member`)
     held.revoke(new BusbarError('ABORTED', `Group ${group} was sent to position ${start} of ${name}`))
-    this.#hold({ ...target, start, committed: undefined })
+    this.#hold({ ...target, start, committed: undefined, partitionsAtStart: held.partitionsAtStart })
     this.#commits.request(true)
     this.#fetcher.wake()
   }
@@ -190,23 +188,16 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     if (anew.length > 0) await commitPositions(generation, anew)
     for (const event of events) onEvent(event)
     if (this.#closed) return
-    for (const { start, ...partition } of starts) this.#hold({ ...partition, start, committed: start })
+    for (const start of starts) this.#hold({ ...start, committed: start.start })
     onEvent({ type: 'assigned', group: spec.group, partitions: fresh })
     this.#fetcher.wake()
   }
 
-  #hold({
-    topic,
-    partition,
-    start,
-    committed,
-  }: TopicPartition & { start: number; committed: number | undefined }): void {
+  #hold(begin: StartPosition): void {
     const { deliver, runtime, spec } = this.#options
+    const { topic, partition } = begin
     const held = new HeldPartition({
-      topic,
-      partition,
-      start,
-      committed,
+      ...begin,
       deliver,
       runtime,
       maxInFlight: spec.maxInFlight,
@@ -246,7 +237,8 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     held.revoke(
       new BusbarError('POSITION_OUT_OF_RANGE', `${topic}/${partition} was created anew, or has lost records`),
     )
-    this.#hold({ topic, partition, start: range.start, committed: undefined })
+    const { partitionsAtStart } = held
+    this.#hold({ topic, partition, start: range.start, committed: undefined, partitionsAtStart })
     this.#commits.request(true)
   }
 
@@ -254,7 +246,9 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     const generation = this.#generation
     const moved = [...this.#held.values()].flatMap(held => {
       const position = held.uncommitted
-      return position === undefined ? [] : [{ held, topic: held.topic, partition: held.partition, position }]
+      if (position === undefined) return []
+      const { topic, partition, partitionsAtStart } = held
+      return [{ held, topic, partition, position, partitionsAtStart }]
     })
     if (!generation || moved.length === 0) return false
     await commitPositions(generation, moved)

@@ -7,6 +7,20 @@ export interface KafkaErrorContext {
   readonly fallback: BusbarErrorCode
 }
 
+/** Errors that another try does not mend. */
+const finalCodes: ReadonlySet<BusbarErrorCode> = new Set([
+  'AUTHENTICATION_FAILED',
+  'TLS_FAILED',
+  'TOPIC_DENIED',
+  'GROUP_DENIED',
+  'CONFIG_INVALID',
+])
+
+/** Whether trying again is of no use: refused credentials, certificates, permissions or options. */
+export function isFinal(error: unknown): boolean {
+  return error instanceof BusbarError && finalCodes.has(error.code) && !error.retryable
+}
+
 /**
  * What anything that kafkajs or a socket throws means. Total: whatever comes becomes a `BusbarError` whose message says
  * what was being done, why it failed and what to do, and whose cause is what was thrown. A `BusbarError` stays as it is.
@@ -18,7 +32,8 @@ export function kafkaError(thrown: unknown, context: KafkaErrorContext): BusbarE
   const verdict = verdictOf(chain)
   const reason = reasonIn(chain)
   const message = `${context.doing}: ${reason}${verdict?.advice === undefined ? '' : ` (${verdict.advice})`}`
-  return new BusbarError(verdict?.code ?? context.fallback, message, { cause: thrown })
+  const { code = context.fallback, retryable } = verdict ?? {}
+  return new BusbarError(code, message, { cause: thrown, ...(retryable === undefined ? {} : { retryable }) })
 }
 
 /** The names of Kafka's error codes and of Node's, and of kafkajs's classes, anywhere in what was thrown. */
@@ -29,6 +44,8 @@ export function hasKafkaErrorType(thrown: unknown, ...types: readonly string[]):
 interface Verdict {
   readonly code: BusbarErrorCode
   readonly advice?: string
+  /** Default: that of the code. */
+  readonly retryable?: boolean
 }
 
 const tls: Verdict = { code: 'TLS_FAILED' }
@@ -40,6 +57,8 @@ const wrongProtocol: Verdict = {
   code: 'TLS_FAILED',
   advice: 'the port does not speak TLS: leave `ssl` out, or use the port of a TLS listener',
 }
+/** A handshake that was cut off is also what a broker leaves that goes down in its midst. */
+const cutHandshake: Verdict = { ...wrongProtocol, retryable: true }
 const denied = (code: BusbarErrorCode, advice: string): Verdict => ({ code, advice })
 const authentication = denied(
   'AUTHENTICATION_FAILED',
@@ -154,7 +173,7 @@ function verdictOf(chain: readonly unknown[]): Verdict | undefined {
     const handshake = chain.some(
       cause => cause instanceof Error && cause.message.includes('before secure TLS connection'),
     )
-    return hit[1] === unreachable && handshake ? wrongProtocol : hit[1]
+    return hit[1] === unreachable && handshake ? cutHandshake : hit[1]
   }
   return [...marks].some(mark => mark.startsWith('ERR_SSL_') || mark.startsWith('ERR_TLS_')) ? tls : undefined
 }

@@ -54,7 +54,11 @@ export interface TopicOffsetQuery {
 
 export interface TopicOffsets {
   readonly topic: string
-  readonly partitions: { readonly partition: number; readonly offset: string }[]
+  readonly partitions: {
+    readonly partition: number
+    readonly offset: string
+    readonly metadata?: string | null
+  }[]
 }
 
 export interface ConnectionPoolBuilder {

@@ -9,7 +9,7 @@ import {
   type TopicPartition,
   type TransportReader,
 } from '@busbar/core'
-import { hasKafkaErrorType, kafkaError } from './kafka-error.js'
+import { hasKafkaErrorType, isFinal, kafkaError } from './kafka-error.js'
 import type { Cluster } from './kafkajs-internals.js'
 import {
   byLeader,
@@ -35,13 +35,6 @@ export interface PartitionReaderOptions {
   readonly limits: FetchLimits
 }
 
-/** Errors that another try does not mend. */
-const finalCodes: ReadonlySet<string> = new Set([
-  'AUTHENTICATION_FAILED',
-  'TLS_FAILED',
-  'TOPIC_DENIED',
-  'CONFIG_INVALID',
-])
 /** So many times in a row a topic may seem to be missing: a leader that is being elected looks like that. */
 const toleratedMissing = 20
 const firstBackoffMs = 50
@@ -102,7 +95,7 @@ export class PartitionReader implements TransportReader {
         throw new BusbarError('CONNECTION_FAILED', `Partition ${partition} of topic ${topic} has no leader`)
       return this.#partition(
         partition,
-        startIn(range, spec.from),
+        startIn(range, spec.from, `${topic}/${partition}`),
         spec.until === 'end' ? range.end : undefined,
       )
     })
@@ -126,7 +119,7 @@ export class PartitionReader implements TransportReader {
           fallback: 'CONNECTION_FAILED',
         })
         missing = error.code === 'TOPIC_MISSING' ? missing + 1 : 0
-        if (finalCodes.has(error.code) || missing > toleratedMissing) return this.#fail(error)
+        if (isFinal(error) || missing > toleratedMissing) return this.#fail(error)
         logger.info(
           { topic: spec.topic, code: error.code, reason: error.message },
           'reading was interrupted; trying again',
@@ -254,9 +247,14 @@ export class PartitionReader implements TransportReader {
   }
 }
 
-function startIn(range: LogRange, from: ReadSpec['from']): number {
-  if (from === 'earliest') return range.start
-  return from === 'latest' ? range.end : Math.min(Math.max(from, range.start), range.end)
+function startIn({ start, end }: LogRange, from: ReadSpec['from'], partition: string): number {
+  if (from === 'earliest') return start
+  if (from === 'latest') return end
+  if (from >= start && from <= end) return from
+  throw new BusbarError(
+    'POSITION_OUT_OF_RANGE',
+    `Partition ${partition} has positions ${start} to ${end}, not ${from}`,
+  )
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

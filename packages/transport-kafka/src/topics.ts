@@ -78,6 +78,7 @@ export class Topics {
         cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition),
     )
     const ranges = await logRanges(cluster, known, readUncommitted, this.#options.runtime)
+    known.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
     return known.map(position => {
       const end = ranges.get(partitionKey(position.topic, position.partition))?.end ?? position.committed
       return { ...position, end, lag: Math.max(0, end - position.committed) }

@@ -6,6 +6,9 @@ import { framingSocketFactory } from '../dist/framing-socket-factory.js'
 import { createProducer } from '../dist/producer/producer.js'
 import type { ProducerOptions } from '../dist/producer/producer-options.js'
 import type { RecordSender } from '../dist/producer/record-sender.js'
+import { quietKafkaTimers } from '../dist/quiet-timers.js'
+
+quietKafkaTimers()
 
 /** A record as it was read back. */
 export interface StoredRecord {
@@ -53,7 +56,7 @@ export async function newTopic(
 }
 
 export function record(topic: string, value: string, more: Partial<OutboundRecord> = {}): OutboundRecord {
-  return { topic, key: null, value: Buffer.from(value), headers: {}, timestampMs: 1_700_000_000_000, ...more }
+  return { topic, key: null, value: Buffer.from(value), headers: {}, timestampMs: Date.now(), ...more }
 }
 
 /** Everything in a topic, as kafkajs's consumer decodes it (but without a group), in the order of each partition. */

@@ -1,9 +1,11 @@
-import { BusbarError, type BusbarErrorCode, reasonOf } from '@busbar/core'
+import { BusbarError, reasonOf } from '@busbar/core'
+import { isFinal } from '../kafka-error.js'
 import type { BatchOutcomes, SentBatch } from './broker-sender.js'
 import { type ErrorMeaning, kafkaCode, meaningOf } from './error-codes.js'
 import type { PartitionQueue } from './partition-queue.js'
 import type { ProduceAnswer } from './produce-protocol.js'
 import type { PublishBatch } from './publish-batch.js'
+import { nameOf, publishError, refusal, unknownOutcome } from './publish-errors.js'
 import type { SendBuffer } from './send-buffer.js'
 import type { Topic } from './topic.js'
 
@@ -52,11 +54,14 @@ export class BatchSettler implements BatchOutcomes {
     else this.#refuse(sent, refusal(queue, meaning, text))
   }
 
-  lost({ queue, batch }: SentBatch, error: unknown): void {
+  lost(sent: SentBatch, error: unknown): void {
+    const { queue, batch } = sent
     queue.lastError = error
     batch.inFlight = false
     if (batch.written) batch.maybeStored = true
-    if (batch.live === 0) {
+    if (isFinal(error)) {
+      this.#refuse(sent, publishError(error, `A record of ${nameOf(queue)} was not sent: ${reasonOf(error)}`))
+    } else if (batch.live === 0) {
       this.discard(queue, batch)
       this.#options.proceed(queue)
     } else {
@@ -158,34 +163,6 @@ export class BatchSettler implements BatchOutcomes {
   }
 }
 
-/** The error of a record that may have been stored. */
-export function unknownOutcome(queue: PartitionQueue, cause: unknown): BusbarError {
-  const reason = cause === undefined ? 'no answer came' : reasonOf(cause)
-  const message = `A record of ${nameOf(queue)} was sent, but it is not known whether it was stored: ${reason}`
-  return new BusbarError('PUBLISH_OUTCOME_UNKNOWN', message, { cause })
-}
-
-/** The error of a record that was not stored in time. */
-export function notStored(queue: PartitionQueue, cause: unknown): BusbarError {
-  const reason = cause === undefined ? 'its turn did not come in time' : reasonOf(cause)
-  return new BusbarError('PUBLISH_FAILED', `A record of ${nameOf(queue)} was not stored: ${reason}`, {
-    cause,
-  })
-}
-
-function refusal(
-  queue: PartitionQueue,
-  { code = 'PUBLISH_FAILED', retryable }: ErrorMeaning,
-  text: string,
-): BusbarError {
-  const options = { cause: queue.lastError, ...(retryable === undefined ? {} : { retryable }) }
-  return new BusbarError(
-    code satisfies BusbarErrorCode,
-    `A record of ${nameOf(queue)} was refused: ${text}`,
-    options,
-  )
-}
-
 function restartIdentity(queue: PartitionQueue): void {
   if (queue.identity?.restart() === false) {
     queue.identity = undefined
@@ -195,8 +172,4 @@ function restartIdentity(queue: PartitionQueue): void {
 
 function dropEmpty(queue: PartitionQueue): void {
   while (queue.batches[0]?.live === 0) queue.batches.shift()
-}
-
-function nameOf(queue: PartitionQueue): string {
-  return `topic ${queue.topic}, partition ${queue.partition}`
 }

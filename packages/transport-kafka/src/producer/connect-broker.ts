@@ -1,4 +1,5 @@
 import { BusbarError, type Runtime, type Timer } from '@busbar/core'
+import { kafkaError } from '../kafka-error.js'
 import type { Broker, Cluster } from '../kafkajs-internals.js'
 import { produceApiKey, produceVersions } from './produce-protocol.js'
 
@@ -12,7 +13,7 @@ export interface BrokerAddress {
  * A connected and authenticated broker with connections of its own, which no one else uses. Without an address: the
  * next of the bootstrap brokers.
  *
- * @throws What kafkajs throws, or a `BusbarError` after `timeoutMs` or for a broker that is too old.
+ * @throws BusbarError with the real reason, also after `timeoutMs` and for a broker that is too old.
  */
 export async function connectBroker(
   cluster: Cluster,
@@ -26,7 +27,10 @@ export async function connectBroker(
     await withTimeout(broker, runtime, timeoutMs, 'connecting', broker.connect())
   } catch (error) {
     abandon(broker, 'connecting failed')
-    throw error
+    throw kafkaError(error, {
+      doing: `Connecting to Kafka at ${nameOf(broker)}`,
+      fallback: 'CONNECTION_FAILED',
+    })
   }
   const range = broker.versions?.[produceApiKey]
   if (range && range.maxVersion < produceVersions.min) {

@@ -1,10 +1,10 @@
-import { BusbarError, reasonOf } from '@busbar/core'
-import { notStored, unknownOutcome } from './batch-settler.js'
+import { type BusbarError, reasonOf } from '@busbar/core'
 import { meaningOf } from './error-codes.js'
 import type { PartitionQueue } from './partition-queue.js'
 import type { PartitionRouter } from './partition-router.js'
 import type { ProducerSettings } from './producer-options.js'
 import type { PublishCall } from './publish-call.js'
+import { notStored, publishError, unknownOutcome } from './publish-errors.js'
 import type { SendBuffer } from './send-buffer.js'
 import type { Topic } from './topic.js'
 import type { TopicDirectory } from './topic-directory.js'
@@ -54,7 +54,7 @@ export class DeadlineSweep {
     if (expired.length === 0) return
     const cause = topic.lastError ?? new Error(meaningOf(topic.errorCode).name)
     const message = `A record of topic ${topic.name} was not sent, as the topic could not be looked up: ${reasonOf(cause)}`
-    const error = new BusbarError('PUBLISH_FAILED', message, { cause })
+    const error = publishError(cause, message)
     for (const { call, slot } of expired) failRecord(this.#options.buffer, call, slot, error)
   }
 

@@ -1,11 +1,12 @@
 import { BusbarError } from '@busbar/core'
 import type { BatchCompressor } from '../record-batch.js'
-import { BatchSettler, unknownOutcome } from './batch-settler.js'
+import { BatchSettler } from './batch-settler.js'
 import type { BrokerLinks } from './broker-links.js'
 import { BrokerSender } from './broker-sender.js'
 import type { PartitionQueue } from './partition-queue.js'
 import type { ProducerIds } from './producer-identity.js'
 import { backoffMs, type ProducerSettings } from './producer-options.js'
+import { unknownOutcome } from './publish-errors.js'
 import type { SendBuffer } from './send-buffer.js'
 import type { TopicDirectory } from './topic-directory.js'
 

@@ -1,4 +1,5 @@
 import { BusbarError } from '@busbar/core'
+import { isFinal } from '../kafka-error.js'
 import type { BrokerLinks } from './broker-links.js'
 import type { ControlLink } from './control-link.js'
 import { type Metadata, maxMessageBytes, metadata } from './control-protocol.js'
@@ -57,7 +58,7 @@ export class TopicDirectory {
   errorOf(topic: Topic): BusbarError | undefined {
     const { clock, missingTopicGraceMs } = this.#options.settings
     const { lastError, errorCode, missingSince } = topic
-    if (lastError instanceof BusbarError && lastError.code === 'CONFIG_INVALID') return lastError
+    if (lastError instanceof BusbarError && isFinal(lastError)) return lastError
     if (errorCode === 0) return undefined
     const { name, kind, code = 'PUBLISH_FAILED' } = meaningOf(errorCode)
     const isMissing = missingSince !== undefined && clock() - missingSince >= missingTopicGraceMs
