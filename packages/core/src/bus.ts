@@ -21,7 +21,7 @@ import { ReplyInbox } from './reply-inbox.js'
 import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
-import { drainWithin } from './runner.js'
+import { drainWithin, untilAborted } from './runner.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
 import { positive } from './validate.js'
@@ -346,7 +346,9 @@ export class Bus implements AsyncDisposable {
   async #drain(deadline: AbortSignal): Promise<void> {
     const [left] = await Promise.all([this.#groups.close(deadline), this.#delays.close(deadline)])
     for (const each of left) if (each.status === 'rejected') this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
+    // Requests need no reply any more. The transport knows only of what has come to it: the rest is waited for here.
     this.#closeRequests()
+    if (this.#lifecycle.connected) await untilAborted(this.#publisher.settled(), deadline)
     await this.#inbox.close()
   }
 
