@@ -24,6 +24,8 @@ export {
   type EventOptions,
   type EventPayload,
 } from './event.js'
+export type { Claim, Completion, IdempotencyStore } from './idempotency-store.js'
+export { memoryStore, type MemoryStoreOptions } from './memory-store.js'
 export type { MessageHeaders, UserHeaders } from './headers.js'
 export { consoleLogger, type Logger, type LogMethod, silentLogger } from './logger.js'
 export type { Middleware, MiddlewareLike } from './middleware.js'

@@ -116,9 +116,7 @@ export class Publisher {
     const chain = this.#chain()
     if (this.#layered) await chain(Object.assign(context, { send }))
     else await send()
-    if (position === undefined) {
-      throw new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
-    }
+    if (position === undefined) throw notSent(context)
     return { id: context.id, ...position }
   }
 
@@ -129,6 +127,20 @@ export class Publisher {
       this.#onion = compose<Sendable>(layers, context => context.send())
     }
     return this.#onion
+  }
+
+  /** The record that `publish` would send, without sending it: encoded, in its envelope, through the publish onion. */
+  async encode(contract: Publishable, payload: unknown, options: PublishOptions = {}): Promise<OutboundRecord> {
+    this.#options.topics.declare(contract.topic)
+    const { context, record } = await this.#encode(contract, payload, options, {})
+    // Not the onion of `publish`: that one is made at the first send, when no more middleware can be added.
+    const layers = layersOf('publish', this.#options.middleware())
+    let isSent = false
+    await compose<PublishContext>(layers, () => {
+      isSent = true
+    })(context)
+    if (!isSent) throw notSent(context)
+    return record
   }
 
   #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
@@ -161,6 +173,10 @@ export class Publisher {
       },
     }))
   }
+}
+
+function notSent(context: PublishContext): BusbarError {
+  return new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
 }
 
 function encodeValue(contract: Publishable, payload: unknown): Uint8Array | Promise<Uint8Array> {
