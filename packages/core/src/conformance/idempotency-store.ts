@@ -20,7 +20,7 @@ export interface IdempotencyStoreCase {
 
 const long = 60_000
 /** Short enough to wait for, long enough that a busy machine comes to use it first. */
-const short = 300
+const short = 200
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const newKey = (): string => `case-${systemRuntime.uuid()}`
