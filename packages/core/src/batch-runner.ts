@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events'
-import { type BatchCollector } from './batch-collector.js'
+import type { BatchCollector } from './batch-collector.js'
+import { BusbarError } from './error.js'
 import { Fifo } from './fifo.js'
 import { laneKeyOf } from './partition-session.js'
-import { type Runner, untilAborted } from './runner.js'
+import { type DeliverySlot, type Runner, untilAborted } from './runner.js'
 import type { Runtime, Timer } from './runtime.js'
 import type { Delivery, DeliveryBatch, Outcome } from './transport.js'
 
@@ -16,7 +17,7 @@ export interface BatchRunnerOptions {
   readonly runtime: Runtime
   readonly collector: (size: number) => BatchCollector
   /** Runs the onion of one delivery, which joins the collector. Never rejects. */
-  readonly handle: (delivery: Delivery, ends: readonly AbortSignal[], collector: BatchCollector) => Promise<Outcome>
+  readonly handle: (delivery: Delivery, slot: DeliverySlot, collector: BatchCollector) => Promise<Outcome>
 }
 
 /** Runs the deliveries of one topic in batches: one batch of a partition at a time, so every key is in order. */
@@ -25,12 +26,12 @@ export class BatchRunner implements Runner {
   readonly #partitions = new Map<AbortSignal, BatchedPartition>()
   readonly #running = new Set<Delivery>()
   readonly #deadline = new AbortController()
-  #draining = false
+  readonly #drain = new AbortController()
   #idle: (() => void)[] = []
 
   constructor(options: BatchRunnerOptions) {
     this.#options = options
-    setMaxListeners(0, this.#deadline.signal)
+    setMaxListeners(0, this.#deadline.signal, this.#drain.signal)
   }
 
   get running(): number {
@@ -39,7 +40,7 @@ export class BatchRunner implements Runner {
 
   deliver(batch: DeliveryBatch): Promise<void> {
     if (batch.signal.aborted) return Promise.resolve()
-    if (this.#draining) {
+    if (this.#drain.signal.aborted) {
       for (const delivery of batch.deliveries) delivery.settle({ kind: 'nack' })
       return Promise.resolve()
     }
@@ -51,7 +52,7 @@ export class BatchRunner implements Runner {
   }
 
   async drain(deadline: AbortSignal): Promise<void> {
-    this.#draining = true
+    this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
     for (const partition of this.#partitions.values()) {
       for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift()) delivery.settle({ kind: 'nack' })
       partition.stop()
@@ -81,7 +82,7 @@ export class BatchRunner implements Runner {
   }
 
   #startOrWait(partition: BatchedPartition): void {
-    if (partition.busy || this.#draining || partition.queue.length === 0) return
+    if (partition.busy || this.#drain.signal.aborted || partition.queue.length === 0) return
     if (partition.queue.length >= this.#options.maxSize) {
       partition.timer?.cancel()
       partition.timer = undefined
@@ -89,7 +90,7 @@ export class BatchRunner implements Runner {
     } else {
       partition.timer ??= this.#options.runtime.setTimer(this.#options.maxWaitMs, () => {
         partition.timer = undefined
-        if (!partition.busy && !this.#draining && partition.queue.length > 0) this.#start(partition)
+        if (!partition.busy && !this.#drain.signal.aborted && partition.queue.length > 0) this.#start(partition)
       })
     }
   }
@@ -104,8 +105,9 @@ export class BatchRunner implements Runner {
     }
     partition.busy = true
     const collector = this.#options.collector(deliveries.length)
+    const slot = batchSlot(partition.ends, this.#drain.signal)
     const runs = deliveries.map(async delivery => {
-      const outcome = await this.#options.handle(delivery, partition.ends, collector)
+      const outcome = await this.#options.handle(delivery, slot, collector)
       collector.left()
       return outcome
     })
@@ -123,9 +125,14 @@ export class BatchRunner implements Runner {
     if (handedBack.size > 0) partition.handBackKeys(handedBack)
     partition.busy = false
     if (partition.queue.length <= this.#options.maxQueued / 2) partition.welcome()
-    if (this.#draining && this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#drain.signal.aborted && this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     this.#startOrWait(partition)
   }
+}
+
+/** A batch has its partition to itself: a record that waits makes room for nobody. */
+function batchSlot(ends: readonly AbortSignal[], draining: AbortSignal): DeliverySlot {
+  return { ends, draining, enlist: () => {}, retire: () => {}, leave: () => {}, enter: () => undefined }
 }
 
 /** The queue of one ownership of one partition. */

@@ -6,6 +6,7 @@ import { consoleLogger, type Logger } from './logger.js'
 import type { MiddlewareLike } from './middleware.js'
 import { type Runtime, systemRuntime } from './runtime.js'
 import type { Transport } from './transport.js'
+import { positive } from './validate.js'
 
 export interface BusOptions {
   /** The service: the default consumer group, and the `ce_source` of what it publishes. */
@@ -87,14 +88,15 @@ export function busSettings(options: BusOptions): BusSettings {
   }
 }
 
-/** Refuses what is not a positive number. */
-export function positive(option: string, value: number): number {
-  if (typeof value === 'number' && value > 0) return value
-  throw new BusbarError('CONFIG_INVALID', `option "${option}" must be a positive number, got ${String(value)}`)
-}
-
 /** Options of every kind of subscription. */
 export interface SubscribeOptions extends Partial<GroupSettings> {
+  /**
+   * What becomes of a record whose handler fails. `dead-letter`: it is retried, then moved to `<topic>.<group>.dlq`, by
+   * default `retry()` and `deadLetter()` unless `use` has its own. `hand-back`: only what `use` has; else it comes again
+   * until it succeeds. Default: `dead-letter` for a subscription with a group, `hand-back` for a broadcast.
+   */
+  readonly onFailure?: 'dead-letter' | 'hand-back'
+
   /**
    * The consumer group. Instances of a group share its work; each group gets every event. `false`: a broadcast, this
    * instance gets everything published from now on and keeps no position. Default: the bus's name.

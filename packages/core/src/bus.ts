@@ -1,18 +1,24 @@
 import type { Observable } from 'rxjs'
 import { BatchCollector } from './batch-collector.js'
 import { batchHandle, type BatchHandler } from './batch.js'
-import { type BusOptions, type BusSettings, busSettings, positive, type SubscribeBatchOptions, type SubscribeOptions } from './bus-options.js'
+import { type BusOptions, type BusSettings, busSettings, type SubscribeBatchOptions, type SubscribeOptions } from './bus-options.js'
 import { type BusEvent, logBusEvent } from './bus-event.js'
-import type { EventContext } from './context.js'
+import type { DeliveryReport } from './consume.js'
+import type { EventContext, Forward } from './context.js'
+import { Delays } from './delays.js'
+import { DeadLetters } from './dead-letters.js'
 import { BusbarError, reasonOf } from './error.js'
 import { type AnyEvent, type EventDefinition, requireName } from './event.js'
 import type { GroupConsumer } from './group-consumer.js'
 import { Groups } from './groups.js'
 import { Lifecycle } from './lifecycle.js'
-import { type Middleware, type MiddlewareLike, middlewareOf } from './middleware.js'
-import { Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
+import { deadLetter } from './middleware/dead-letter.js'
+import { retry } from './middleware/retry.js'
+import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from './middleware.js'
+import { OwnTopics } from './own-topic.js'
+import { type EncodeOptions, Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
 import { ReplyInbox } from './reply-inbox.js'
-import { failureResponder, responder } from './reply.js'
+import { failureResponder, replayer, responder } from './reply.js'
 import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
 import { untilAborted } from './runner.js'
@@ -20,6 +26,7 @@ import { sendRecords } from './send-records.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
 import type { OutboundRecord, RecordPosition } from './transport.js'
+import { positive } from './validate.js'
 
 /** Handles one event. The record is acknowledged when it returns, or when the promise that it returns resolves. */
 export type Handler<Payload> = (payload: Payload, context: EventContext<Payload>) => unknown
@@ -56,12 +63,17 @@ export class Bus implements AsyncDisposable {
   readonly #settings: BusSettings
   readonly #lifecycle: Lifecycle
   readonly #topics: TopicRegistry
+  readonly #ownTopics: OwnTopics
   readonly #groups: Groups
+  readonly #delays: Delays
   readonly #publisher: Publisher
   readonly #inbox: ReplyInbox
   readonly #requester: Requester
   readonly #middleware: Middleware[] = []
   readonly #listeners = new Set<(event: BusEvent) => void>()
+  readonly #deliveryListeners = new Set<(report: DeliveryReport) => void>()
+  readonly #defaultRetry = retry()
+  readonly #defaultDeadLetter = deadLetter()
 
   /** Use {@link createBus}. */
   constructor(settings: BusSettings) {
@@ -69,18 +81,28 @@ export class Bus implements AsyncDisposable {
     this.name = name
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
-    this.#groups = new Groups(settings, this.#topics)
+    this.#ownTopics = new OwnTopics(transport, settings.createTopics)
+    this.#groups = new Groups(settings, this.#topics, this.#ownTopics, this.#report)
     this.#lifecycle = new Lifecycle({
       name,
       runtime,
       connect: signal => transport.connect({ clientId: name, logger, runtime, signal, onEvent: this.#emit }),
-      join: async () => void (await Promise.all(this.#groups.all.map(group => group.join()))),
+      join: async () => void (await Promise.all([this.#delays.resume(), ...this.#groups.all.map(group => group.join())])),
       leave: async () => void (await Promise.allSettled(this.#groups.all.map(group => group.leave()))),
       close: timeoutMs => this.#close(timeoutMs),
     })
     const { gate } = this.#lifecycle
-    this.#publisher = new Publisher({ source: name, transport, topics: this.#topics, runtime, gate, middleware: () => this.#middleware })
-    this.#inbox = new ReplyInbox({ topic: settings.replyTopic, create: settings.createTopics, transport, runtime, logger })
+    this.#delays = new Delays({ name, transport, ownTopics: this.#ownTopics, runtime, logger })
+    this.#publisher = new Publisher({
+      source: name,
+      transport,
+      topics: this.#topics,
+      delays: this.#delays,
+      runtime,
+      gate,
+      middleware: () => this.#middleware,
+    })
+    this.#inbox = new ReplyInbox({ topic: settings.replyTopic, ownTopics: this.#ownTopics, transport, runtime, logger })
     this.#requester = new Requester({
       publisher: this.#publisher,
       inbox: this.#inbox,
@@ -129,7 +151,7 @@ export class Bus implements AsyncDisposable {
    * middleware. For whoever keeps records and sends them later with {@link Bus.send}, as an outbox does. Needs no start.
    * Rejects with `PAYLOAD_INVALID`, or what a publish middleware throws.
    */
-  async encode<Out, In>(event: EventDefinition<Out, In>, payload: In, options?: PublishOptions): Promise<OutboundRecord> {
+  async encode<Out, In>(event: EventDefinition<Out, In>, payload: In, options?: EncodeOptions): Promise<OutboundRecord> {
     requireContract('event', event, 'encode')
     return this.#publisher.encode(event, payload, options)
   }
@@ -205,7 +227,11 @@ export class Bus implements AsyncDisposable {
       publisher: this.#publisher,
       runtime: this.#settings.runtime,
     }
-    return this.#subscribe(request as AnyRequest, options, { handle: responder(answering), onFailure: failureResponder(answering) })
+    return this.#subscribe(request as AnyRequest, options, {
+      handle: responder(answering),
+      onFailure: failureResponder(answering),
+      replay: replayer(answering),
+    })
   }
 
   /**
@@ -243,6 +269,22 @@ export class Bus implements AsyncDisposable {
   }
 
   /**
+   * The dead letters of a group: list, replay, discard. `topics`: those whose dead letters are meant; default: those that
+   * this bus subscribed to in the group.
+   */
+  deadLetters(group: string = this.name, options: { readonly topics?: readonly string[] } = {}): DeadLetters {
+    const { transport, runtime } = this.#settings
+    const topics = options.topics ?? this.#groups.topicsOf(group)
+    return new DeadLetters({ group, topics, transport, runtime, ownTopics: this.#ownTopics })
+  }
+
+  /** Calls back for each delivery to a subscription with what became of it. Returns what ends it. */
+  onDelivery(listener: (report: DeliveryReport) => void): () => void {
+    this.#deliveryListeners.add(listener)
+    return () => void this.#deliveryListeners.delete(listener)
+  }
+
+  /**
    * Connects, makes sure of the topics of every subscription, and joins their groups: once it resolves, this bus receives.
    * A failed start says why and can be tried again.
    */
@@ -270,12 +312,13 @@ export class Bus implements AsyncDisposable {
   #subscribe(
     contract: AnyEvent | AnyRequest,
     options: SubscribeOptions,
-    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'batch'>,
+    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'batch'>,
   ): Subscription {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name
     if (group !== false) requireName(`subscribing to ${contract.name}, option "group"`, group)
     const name = options.name ?? `${group === false ? 'broadcast' : group}/${contract.name}`
+    const failsForGood = contract.kind === 'event' && (options.onFailure ?? (group === false ? 'hand-back' : 'dead-letter')) === 'dead-letter'
     const own = (options.use ?? []).map(each => subscriptionMiddleware(each, name))
     const bound = new BoundSubscription({
       ...inner,
@@ -283,7 +326,9 @@ export class Bus implements AsyncDisposable {
       group,
       contract,
       logger: this.#settings.logger,
-      middleware: () => [...this.#middleware, ...own],
+      runtime: this.#settings.runtime,
+      forward: this.#forward,
+      middleware: () => (failsForGood ? this.#withDefaults([...this.#middleware, ...own]) : [...this.#middleware, ...own]),
     })
     this.#topics.declare(contract.topic)
     const consumer = this.#groups.add(bound, options)
@@ -304,7 +349,10 @@ export class Bus implements AsyncDisposable {
   async #close(timeoutMs: number): Promise<void> {
     const { transport, logger } = this.#settings
     await this.#withDeadline(timeoutMs, `bus ${this.name}`, async deadline => {
-      const left = await Promise.allSettled(this.#groups.all.map(group => group.close(deadline)))
+      const left = await Promise.allSettled([
+        this.#delays.close(deadline),
+        ...this.#groups.all.map(group => group.close(deadline)),
+      ])
       for (const each of left) if (each.status === 'rejected') logger.warn({ err: each.reason }, 'a group could not be left cleanly')
       this.#requester.close(new BusbarError('BUS_CLOSED', `bus ${this.name} was closed while the request waited for its reply`))
       await this.#inbox.close()
@@ -322,6 +370,19 @@ export class Bus implements AsyncDisposable {
       timer.cancel()
     }
     if (deadline.signal.aborted) this.#settings.logger.warn({ timeoutMs }, `${what} did not drain in time: unfinished records were handed back`)
+  }
+
+  #withDefaults(middleware: readonly Middleware[]): readonly Middleware[] {
+    return withDefault(withDefault(middleware, this.#defaultRetry), this.#defaultDeadLetter)
+  }
+
+  readonly #forward: Forward = async (topic, record) => {
+    await this.#ownTopics.ensure(topic)
+    await this.#settings.transport.send([{ ...record, topic: topic.name }])
+  }
+
+  readonly #report = (report: DeliveryReport): void => {
+    for (const listener of this.#deliveryListeners) listener(report)
   }
 
   readonly #emit = (event: BusEvent): void => {

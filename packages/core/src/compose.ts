@@ -8,6 +8,8 @@ export type Layer<Context> = (context: Context, next: Next) => void | Promise<vo
 
 export interface NamedLayer<Context> {
   readonly name: string
+  /** Whether `next()` may be called again once the call before has ended: what retries needs it. Default: false. */
+  readonly reruns?: boolean
   readonly run: Layer<Context>
 }
 
@@ -32,7 +34,7 @@ async function runLayer<Context>(
 ): Promise<void> {
   let call: NextCall | undefined
   await layer.run(context, () => {
-    if (call) {
+    if (call && !(layer.reruns && call.settled)) {
       throw new BusbarError('MIDDLEWARE_MISUSED', `middleware "${layer.name}" called next() twice: call it at most once per run`)
     }
     call = new NextCall(inner(context))

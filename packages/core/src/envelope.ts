@@ -1,6 +1,7 @@
 import type { Codec } from './codec.js'
 import { BusbarError } from './error.js'
 import { MessageHeaders } from './headers.js'
+import { originOf } from './return-headers.js'
 import { isoTime } from './runtime.js'
 import type { InboundRecord } from './transport.js'
 
@@ -39,7 +40,7 @@ export function readEnvelope(record: InboundRecord): Envelope | undefined {
   const headers = new MessageHeaders(record.headers)
   try {
     const type = headers.get(ce.type) as string
-    const id = headers.get(ce.id) ?? positionId(record)
+    const id = headers.get(ce.id) ?? positionId(originOf(record))
     return { id, type, source: headers.get(ce.source) ?? '' }
   } catch (cause) {
     const where = `${record.topic}/${record.partition}@${record.offset}`
@@ -48,6 +49,6 @@ export function readEnvelope(record: InboundRecord): Envelope | undefined {
 }
 
 /** The id of a record that carries none: where it stands in the log is unique, too. */
-export function positionId(record: InboundRecord): string {
+export function positionId(record: Pick<InboundRecord, 'topic' | 'partition' | 'offset'>): string {
   return `${record.topic}/${record.partition}@${record.offset}`
 }

@@ -27,6 +27,9 @@
  * | `REMOTE_FAILED` | no | the responder's handler failed with an error that the request does not declare |
  * | `DECLARED` | no | the responder answered with an error that the request declares |
  * | `HANDLER_FAILED` | yes | a handler threw; the cause is what it threw |
+ * | `HANDLER_TIMEOUT` | yes | a handler took longer than its time limit |
+ * | `DEAD_LETTER_FAILED` | yes | a record that failed for good could not be written to its dead-letter topic |
+ * | `CLAIM_LOST` | yes | the claim of an idempotency key went to another delivery while the handler ran |
  * | `MIDDLEWARE_MISUSED` | no | `next()` called twice, or not awaited |
  * | `POSITION_OUT_OF_RANGE` | no | a committed position is no longer in the log |
  * | `CONSUMER_CRASHED` | yes | a consumer stopped by itself; it is restarted within bounds |
@@ -62,6 +65,9 @@ const retryableByCode = {
   REMOTE_FAILED: false,
   DECLARED: false,
   HANDLER_FAILED: true,
+  HANDLER_TIMEOUT: true,
+  DEAD_LETTER_FAILED: true,
+  CLAIM_LOST: true,
   MIDDLEWARE_MISUSED: false,
   POSITION_OUT_OF_RANGE: false,
   CONSUMER_CRASHED: true,

@@ -1,6 +1,7 @@
 import { BatchRunner } from './batch-runner.js'
 import { Consumer, type ConsumerOptions } from './consume.js'
 import { LaneRunner } from './lane-runner.js'
+import type { OwnTopic } from './own-topic.js'
 import type { Runner } from './runner.js'
 import type { BoundSubscription } from './subscription.js'
 import type { ContractTopic } from './topic.js'
@@ -22,6 +23,8 @@ export interface GroupConsumerOptions extends ConsumerOptions {
   readonly settings: GroupSettings
   /** Makes sure of a topic before it is joined. */
   readonly ensureTopic: (topic: ContractTopic) => Promise<void> | undefined
+  /** Makes sure of a topic by which records come back; false if there is none and none may be created. */
+  readonly ensureReturnTopic: (topic: OwnTopic) => Promise<boolean>
   readonly open: (topics: readonly string[], deliver: Deliver) => Promise<Intake>
 }
 
@@ -71,9 +74,10 @@ export class GroupConsumer {
   /** Joins, or rejoins when the topics have changed; resolves when this member can receive. */
   join(): Promise<void> {
     return this.#change(async () => {
-      const topics = this.consumer.topics
-      if (topics.length === 0 || sameTopics(topics, this.#joined)) return
-      await Promise.all(this.consumer.subscriptions.map(each => this.#options.ensureTopic(each.contract.topic)))
+      if (this.consumer.subscriptions.length === 0) return
+      this.consumer.freeze()
+      const topics = await this.#ensureTopics()
+      if (sameTopics(topics, this.#joined)) return
       if (this.#intake) await this.#intake.setTopics(topics)
       else this.#intake = await this.#open(topics)
       this.#joined = topics
@@ -94,13 +98,12 @@ export class GroupConsumer {
   async remove(subscription: BoundSubscription, deadline: AbortSignal): Promise<void> {
     this.consumer.remove(subscription)
     const topic = subscription.contract.topic.name
-    const batches = this.#batches.get(topic)
-    if (this.consumer.topics.length === 0) return this.close(deadline)
-    if (batches && subscription.batch) {
-      await batches.drain(deadline)
-      this.#batches.delete(topic)
+    if (this.consumer.subscriptions.length === 0) return this.close(deadline)
+    if (subscription.batch) {
+      await this.#batches.get(topic)?.drain(deadline)
+      for (const each of [topic, ...subscription.returnTopics]) this.#batches.delete(each)
     }
-    if (this.#intake && !this.consumer.topics.includes(topic)) await this.join()
+    if (this.#intake) await this.join()
   }
 
   /** Stops the intake, lets what runs finish until `deadline`, commits, and leaves. */
@@ -120,10 +123,25 @@ export class GroupConsumer {
     return intake
   }
 
+  async #ensureTopics(): Promise<readonly string[]> {
+    const topics = new Set<string>()
+    for (const subscription of this.consumer.subscriptions) {
+      const { topic } = subscription.contract
+      await this.#options.ensureTopic(topic)
+      topics.add(topic.name)
+      const runner = this.#batches.get(topic.name)
+      for (const name of subscription.returnTopics) {
+        if (await this.#options.ensureReturnTopic({ name, like: topic.name })) topics.add(name)
+        if (runner && subscription.batch) this.#batches.set(name, runner)
+      }
+    }
+    return [...topics]
+  }
+
   readonly #deliver: Deliver = batch => (this.#batches.get(batch.topic) ?? this.#lanes).deliver(batch)
 
   get #runners(): readonly Runner[] {
-    return [this.#lanes, ...this.#batches.values()]
+    return [this.#lanes, ...new Set(this.#batches.values())]
   }
 
   #change(change: () => Promise<void>): Promise<void> {

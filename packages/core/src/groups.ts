@@ -1,23 +1,41 @@
 import { openBroadcast } from './broadcast.js'
-import { type BusSettings, positive, type SubscribeOptions } from './bus-options.js'
+import type { BusSettings, SubscribeOptions } from './bus-options.js'
+import type { DeliveryReport } from './consume.js'
 import { BusbarError } from './error.js'
 import { GroupConsumer, type GroupSettings } from './group-consumer.js'
+import type { OwnTopic, OwnTopics } from './own-topic.js'
 import type { BoundSubscription } from './subscription.js'
 import type { TopicRegistry } from './topic-registry.js'
+import { positive } from './validate.js'
 
 /** The groups that this bus takes part in, by name; `false` is its broadcast subscriptions. */
 export class Groups {
   readonly #settings: BusSettings
   readonly #topics: TopicRegistry
+  readonly #ownTopics: OwnTopics
+  readonly #onDelivery: (report: DeliveryReport) => void
   readonly #groups = new Map<string | false, GroupConsumer>()
 
-  constructor(settings: BusSettings, topics: TopicRegistry) {
+  constructor(
+    settings: BusSettings,
+    topics: TopicRegistry,
+    ownTopics: OwnTopics,
+    onDelivery: (report: DeliveryReport) => void,
+  ) {
     this.#settings = settings
     this.#topics = topics
+    this.#ownTopics = ownTopics
+    this.#onDelivery = onDelivery
   }
 
   get all(): readonly GroupConsumer[] {
     return [...this.#groups.values()]
+  }
+
+  /** The topics that this bus subscribed to in a group. */
+  topicsOf(group: string): readonly string[] {
+    const subscriptions = this.#groups.get(group)?.consumer.subscriptions ?? []
+    return [...new Set(subscriptions.map(each => each.contract.topic.name))]
   }
 
   /**
@@ -61,6 +79,17 @@ export class Groups {
     return settings
   }
 
+  async #ensureReturnTopic(topic: OwnTopic): Promise<boolean> {
+    try {
+      await this.#ownTopics.ensure(topic)
+      return true
+    } catch (thrown) {
+      if (this.#settings.createTopics || !(thrown instanceof BusbarError && thrown.code === 'TOPIC_MISSING')) throw thrown
+      this.#settings.logger.warn({ topic: topic.name }, 'this topic is missing and may not be created: records cannot come back by it')
+      return false
+    }
+  }
+
   #create(group: string | false, settings: GroupSettings): GroupConsumer {
     const { transport, runtime, logger, redelivery } = this.#settings
     const { maxInFlight, from } = settings
@@ -69,7 +98,9 @@ export class Groups {
       runtime,
       logger,
       redelivery,
+      onDelivery: this.#onDelivery,
       ensureTopic: topic => this.#topics.ensure(topic),
+      ensureReturnTopic: topic => this.#ensureReturnTopic(topic),
       open: (topics, deliver) =>
         group === false
           ? openBroadcast({ transport, runtime, logger, maxInFlight, deliver }, topics)

@@ -2,6 +2,7 @@ import { after, type Codec } from './codec.js'
 import { compose } from './compose.js'
 import type { PublishContext } from './context.js'
 import { ContextValues } from './context-values.js'
+import type { Delays } from './delays.js'
 import { envelopeHeaders } from './envelope.js'
 import { BusbarError, type RecordFailure } from './error.js'
 import type { AnyEvent } from './event.js'
@@ -17,9 +18,17 @@ export interface PublishOptions {
   readonly id?: string
   /** Overrides the partition key of the contract. `null`: no key. */
   readonly key?: string | Uint8Array | null
+  /**
+   * Publishes so many milliseconds later. The event is stored at once, in a delay topic of this service, and survives
+   * restarts; instances of this service forward it when it is due. Default: 0, now.
+   */
+  readonly delayMs?: number
   /** Headers besides those of the envelope. */
   readonly headers?: UserHeaders
 }
+
+/** Options of a record that is encoded now and sent later. */
+export type EncodeOptions = Omit<PublishOptions, 'delayMs'>
 
 /** Where an event was stored, and under which id. */
 export interface PublishReceipt extends RecordPosition {
@@ -31,6 +40,7 @@ export interface PublisherOptions {
   readonly source: string
   readonly transport: Transport
   readonly topics: TopicRegistry
+  readonly delays: Delays
   readonly runtime: Runtime
   readonly middleware: () => readonly Middleware[]
   /** Undefined when publishing may go on, else a promise of it; throws or rejects when it never may. */
@@ -57,6 +67,8 @@ type Sendable = PublishContext & { readonly send: () => Promise<void> }
 
 interface Encoded {
   readonly context: PublishContext
+  /** When it is to be published, in milliseconds since the epoch; undefined: now. */
+  readonly dueAtMs: number | undefined
   readonly record: OutboundRecord
 }
 
@@ -93,7 +105,7 @@ export class Publisher {
     const opening = this.#open(event)
     if (opening) await opening
     this.#chain()
-    if (this.#layered) return settleAll(encoded.map(each => this.#send(each)))
+    if (this.#layered || options.delayMs !== undefined) return settleAll(encoded.map(each => this.#send(each)))
     const positions = await this.#options.transport.send(encoded.map(each => each.record))
     return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
   }
@@ -107,9 +119,13 @@ export class Publisher {
     return opening ? opening.then(ensure) : ensure()
   }
 
-  async #send({ context, record }: Encoded): Promise<PublishReceipt> {
+  async #send({ context, record, dueAtMs }: Encoded): Promise<PublishReceipt> {
     let position: RecordPosition | undefined
     const send = async () => {
+      if (dueAtMs !== undefined) {
+        position = await this.#options.delays.schedule(record, dueAtMs)
+        return
+      }
       const positions = await this.#options.transport.send([record])
       position = positions[0]
     }
@@ -131,6 +147,9 @@ export class Publisher {
 
   /** The record that `publish` would send, without sending it: encoded, in its envelope, through the publish onion. */
   async encode(contract: Publishable, payload: unknown, options: PublishOptions = {}): Promise<OutboundRecord> {
+    if (options.delayMs !== undefined) {
+      throw new BusbarError('CONFIG_INVALID', `encoding ${contract.name}: a record has no delay: leave out "delayMs" and send it later`)
+    }
     this.#options.topics.declare(contract.topic)
     const { context, record } = await this.#encode(contract, payload, options, {})
     // Not the onion of `publish`: that one is made at the first send, when no more middleware can be added.
@@ -146,6 +165,9 @@ export class Publisher {
   #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
     const { runtime, source } = this.#options
     const type = contract.name
+    if (options.delayMs !== undefined && !(options.delayMs >= 0)) {
+      throw new BusbarError('CONFIG_INVALID', `publishing ${type}: option "delayMs" must be a number of milliseconds, got ${options.delayMs}`)
+    }
     if (options.headers) checkUserHeaders(options.headers, `publishing ${type}`)
     const id = options.id ?? runtime.uuid()
     const timestampMs = runtime.now()
@@ -163,6 +185,7 @@ export class Publisher {
     }
     return after(encodeValue(contract, payload), value => ({
       context,
+      dueAtMs: options.delayMs === undefined ? undefined : timestampMs + options.delayMs,
       record: {
         topic: context.topic,
         ...(route.partition === undefined ? undefined : { partition: route.partition }),

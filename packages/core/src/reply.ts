@@ -22,9 +22,17 @@ export function responder(options: ResponderOptions): (context: DeliveryContext)
       context.logger.debug('skipped a request whose deadline has passed')
       return
     }
-    const payload = await options.handler(context.payload, context)
+    const reply = await options.handler(context.payload, context)
+    context.result = await options.request.replyCodec.encode(reply as never)
+    await replayer(options)(context, context.result)
+  }
+}
+
+/** Answers a request with an encoded reply: the handler's, or that of the first delivery to a duplicate. */
+export function replayer(options: ResponderOptions): (context: DeliveryContext, result: Uint8Array) => Promise<void> {
+  return async (context, result) => {
     const address = replyAddressOf(context.headers)
-    if (address) await send(options, context, address, { codec: options.request.replyCodec, payload, headers: {} })
+    if (address) await send(options, context, address, { codec: encodedBy(options.request.replyCodec), payload: result, headers: {} })
   }
 }
 
@@ -73,6 +81,11 @@ async function publishAnswer({ request, publisher }: ResponderOptions, address: 
     ...(address.partition === undefined ? undefined : { partition: address.partition }),
     headers: { ...answer.headers, [replyHeader.correlationId]: address.correlationId, [replyHeader.nestDisposed]: '1' },
   })
+}
+
+/** A codec of the same name for what is encoded already. */
+function encodedBy({ contentType, dataSchema }: Codec<never, unknown>): Codec<never, unknown> {
+  return { contentType, ...(dataSchema === undefined ? {} : { dataSchema }), encode: (bytes: Uint8Array) => bytes, decode: bytes => bytes }
 }
 
 function errorAnswer(request: AnyRequest, thrown: unknown): Answer {

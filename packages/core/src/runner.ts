@@ -13,6 +13,22 @@ export interface Runner {
   drain(deadline: AbortSignal): Promise<void>
 }
 
+/** What a running delivery asks of its runner. */
+export interface DeliverySlot {
+  /** Signals that end it: its partition's, and the drain deadline's. */
+  readonly ends: readonly AbortSignal[]
+  /** Aborts as soon as the runner drains: what only waits for a later attempt gives up then. */
+  readonly draining: AbortSignal
+  /** How many subscriptions handle it. */
+  enlist(subscriptions: number): void
+  /** One of them has ended. */
+  retire(): void
+  /** One of them only waits: when all do, others may run in its place. */
+  leave(): void
+  /** It goes on; resolves when there is room again. */
+  enter(): Promise<void> | undefined
+}
+
 /** Resolves when `work` does or when the signal aborts, whichever is first. */
 export async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return

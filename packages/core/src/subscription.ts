@@ -1,13 +1,15 @@
 import type { BatchCollector } from './batch-collector.js'
 import { compose } from './compose.js'
-import { DeliveryContext } from './context.js'
+import { type Arrival, type Conclusion, DeliveryContext, type Forward } from './context.js'
 import type { AnyEvent } from './event.js'
 import type { Envelope } from './envelope.js'
 import { BusbarError } from './error.js'
 import type { Logger } from './logger.js'
-import { layersOf, type Middleware } from './middleware.js'
+import { inOrder, layersOf, type Middleware } from './middleware.js'
 import type { AnyRequest } from './request.js'
-import type { Delivery } from './transport.js'
+import type { Runtime } from './runtime.js'
+import { subscriptionOf } from './return-headers.js'
+import type { Delivery, InboundRecord } from './transport.js'
 
 /** How the innermost part of a subscription is called. */
 export type Handle = (context: DeliveryContext) => void | Promise<void>
@@ -27,8 +29,12 @@ export interface BoundSubscriptionOptions {
   readonly handle: Handle
   /** Deals with a failure, which is then no failure of the delivery. Not asked when the delivery has ended anyway. */
   readonly onFailure?: (context: DeliveryContext, thrown: unknown) => Promise<void>
+  /** Answers a duplicate with the result that its first delivery was completed with. */
+  readonly replay?: (context: DeliveryContext, result: Uint8Array) => Promise<void>
   readonly batch?: BatchSettings
   readonly logger: Logger
+  readonly runtime: Runtime
+  readonly forward: Forward
 }
 
 /** A subscription as the consume path sees it: its contract, and one function around its decoding and handler. */
@@ -48,39 +54,55 @@ export class BoundSubscription {
     this.#options = options
   }
 
-  /** Whether a record of the topic with this envelope is for this subscription. */
-  accepts(envelope: Envelope | undefined, isRequest: () => boolean): boolean {
+  /** Topics by which records come back to this subscription, after retries or a redrive. */
+  get returnTopics(): readonly string[] {
+    const { group } = this
+    if (group === false) return []
+    const topic = this.contract.topic.name
+    return this.#options.middleware().flatMap(each => each.returnTopics?.(topic, group) ?? [])
+  }
+
+  /** Whether a record with this envelope, of its topic or come back to it, is for this subscription. */
+  accepts(record: InboundRecord, envelope: Envelope | undefined, isRequest: () => boolean): boolean {
+    if (record.topic !== this.contract.topic.name && subscriptionOf(record) !== this.name) return false
     if (envelope) return envelope.type === this.contract.name
     return this.contract.kind === 'event' ? this.contract.foreign : isRequest()
   }
 
   /** Runs one delivery through middleware, decoding and handler; rejects with whatever they reject with. */
-  async run(
-    delivery: Delivery,
-    envelope: Envelope | undefined,
-    unreadable: BusbarError | undefined,
-    ends: readonly AbortSignal[],
-    collector: BatchCollector | undefined,
-  ): Promise<void> {
-    const place = { group: this.group, subscription: this.name, event: this.contract.name, logger: this.#options.logger }
-    const context = new DeliveryContext(place, delivery, envelope, ends)
-    context.unreadable = unreadable
-    context.collector = collector
+  async run(delivery: Delivery, arrival: Arrival): Promise<Concluded> {
+    const { group, name: subscription, contract } = this
+    const { logger, runtime, forward, onFailure, replay } = this.#options
+    const place = { group, subscription, event: contract.name, logger, runtime, forward }
+    const context = new DeliveryContext(place, delivery.record, arrival)
+    context.replay = replay
     this.#run ??= chainOf(this.#options)
     try {
       await this.#run(context)
     } catch (thrown) {
-      if (!this.#options.onFailure || context.ended) throw thrown
-      await this.#options.onFailure(context, thrown)
+      if (!onFailure || arrival.slot.ends.some(end => end.aborted)) throw thrown
+      await onFailure(context, thrown)
     } finally {
       context.release()
     }
+    return { outcome: context.conclusion, attempt: context.attempt }
   }
+
+  /** Refuses middleware in a wrong order. @throws BusbarError `CONFIG_INVALID` */
+  check(): void {
+    this.#run ??= chainOf(this.#options)
+  }
+}
+
+/** What became of a delivery that did not fail, and at which attempt. */
+export interface Concluded {
+  readonly outcome: Conclusion
+  readonly attempt: number
 }
 
 /** Record layers, decoding, event layers, handler: from the outside to the inside. */
 function chainOf(options: BoundSubscriptionOptions): (context: DeliveryContext) => Promise<void> {
-  const middleware = options.middleware()
+  const middleware = inOrder(options.middleware(), `subscription ${options.name}`)
   const inner = compose<DeliveryContext>(layersOf('event', middleware), options.handle)
   return compose<DeliveryContext>(layersOf('record', middleware), async context => {
     context.payload = await decode(options.contract, context)

@@ -74,6 +74,7 @@ test('encoding runs the publish middleware, also one that is added afterwards, a
 test('encoding needs no start, validates, and minds a middleware that ends the publish', async () => {
   const bus = newBus()
   await rejects(bus.encode(Order, { id: 7 } as never), 'PAYLOAD_INVALID')
+  await rejects(bus.encode(Order, { id: '7' }, { delayMs: 5 } as never), 'CONFIG_INVALID')
   await rejects(bus.encode({} as never, {}), 'EVENT_UNKNOWN')
   bus.use({ name: 'swallow', publish: () => {} })
   await rejects(bus.encode(Order, { id: '1' }), 'MIDDLEWARE_MISUSED')
