@@ -1,0 +1,45 @@
+import { deadline, uniqueName } from '@busbar/testkit'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { testDatabase } from './support/database.js'
+import { logServer } from './support/log-server.js'
+import { outboxTrial, problemsOf } from './support/outbox-trial.js'
+
+const test = suite('outbox, with relays that are killed')
+const database = await testDatabase()
+
+if (database !== undefined) {
+  test.after(async () => database[Symbol.asyncDispose]())
+
+  test('exactly what was committed arrives, in order per key', async () => {
+    await using server = await logServer()
+    const trial = outboxTrial({
+      database,
+      target: String(server.port),
+      topic: uniqueName('orders'),
+      orders: 2_000,
+      writers: 8,
+      customers: 20,
+      relays: 2,
+      killEveryMs: 500,
+      random: Math.random,
+    })
+    const { committed, rolledBack, kills } = await deadline(60_000, 'the trial', trial)
+    assert.is(rolledBack, 667)
+    assert.ok(kills >= 2, `${kills} kills`)
+    assert.ok(committed.length >= 1_333)
+    assert.equal(problemsOf(committed, server.log), [])
+  })
+
+  test('the check itself finds what is wrong', () => {
+    const record = (id: string, key: string) => ({ topic: 't', key, id })
+    const committed = [record('1', 'a'), record('2', 'a'), record('3', 'b')]
+    const [one, two, three] = committed as [(typeof committed)[0], (typeof committed)[0], (typeof committed)[0]]
+    assert.equal(problemsOf(committed, [three, one, one, two, one]), [])
+    assert.equal(problemsOf(committed, [one, two]), ['3 is missing', 'b is out of order'])
+    assert.equal(problemsOf(committed, [two, one, two, three]), ['a is out of order'])
+    assert.equal(problemsOf(committed, [...committed, record('4', 'c')]), ['4 was rolled back and arrived'])
+  })
+}
+
+test.run()
