@@ -34,7 +34,11 @@ if (database !== undefined) {
   test('the check itself finds what is wrong', () => {
     const record = (id: string, key: string) => ({ topic: 't', key, id })
     const committed = [record('1', 'a'), record('2', 'a'), record('3', 'b')]
-    const [one, two, three] = committed as [(typeof committed)[0], (typeof committed)[0], (typeof committed)[0]]
+    const [one, two, three] = committed as [
+      (typeof committed)[0],
+      (typeof committed)[0],
+      (typeof committed)[0],
+    ]
     assert.equal(problemsOf(committed, [three, one, one, two, one]), [])
     assert.equal(problemsOf(committed, [one, two]), ['3 is missing', 'b is out of order'])
     assert.equal(problemsOf(committed, [two, one, two, three]), ['a is out of order'])

@@ -71,7 +71,10 @@ if (database !== undefined) {
     await pool.query(
       `insert into ${own} (id, key, expires_at) select sha256(n::text::bytea), n, now() - interval '1 second' from generate_series(1, 2500) n`,
     )
-    assert.equal([await store.clean(), await store.clean(), await store.clean(), await store.clean()], [1_000, 1_000, 500, 0])
+    assert.equal(
+      [await store.clean(), await store.clean(), await store.clean(), await store.clean()],
+      [1_000, 1_000, 500, 0],
+    )
     assert.is((await store.claim('live', 1_000)).kind, 'completed')
   })
 
@@ -84,14 +87,18 @@ if (database !== undefined) {
     const store = postgresStore(pool, { table: own, cleanEveryMs: 1 })
     await eventually(async () => {
       await store.claim(uniqueName('key'), 60_000)
-      const { rows } = await pool.query<{ n: number }>(`select count(*)::int as n from ${own} where expires_at < now()`)
+      const { rows } = await pool.query<{ n: number }>(
+        `select count(*)::int as n from ${own} where expires_at < now()`,
+      )
       assert.is(rows[0]?.n, 0)
     })
   })
 
   test('fails retryably where nobody listens', async () => {
     const nowhere = new Pool({ connectionString: 'postgres://postgres@127.0.0.1:1/postgres' })
-    const error = await postgresStore(nowhere).claim('k', 1_000).catch((thrown: unknown) => thrown as BusbarError)
+    const error = await postgresStore(nowhere)
+      .claim('k', 1_000)
+      .catch((thrown: unknown) => thrown as BusbarError)
     assert.is((error as BusbarError).code, 'CONNECTION_FAILED')
     assert.ok((error as BusbarError).retryable)
     await nowhere.end()

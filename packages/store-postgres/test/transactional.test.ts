@@ -18,7 +18,9 @@ if (database !== undefined) {
   const runs = uniqueName('runs').replace('-', '_')
 
   test.before(async () => {
-    await pool.query(`create table ${effects} (order_id text not null); create table ${runs} (order_id text not null)`)
+    await pool.query(
+      `create table ${effects} (order_id text not null); create table ${runs} (order_id text not null)`,
+    )
   })
   test.before.each(async () => {
     await pool.query(`truncate ${effects}, ${runs}, ${table}`)
@@ -27,13 +29,17 @@ if (database !== undefined) {
 
   const count = async (from: string, order?: string): Promise<number> => {
     const where = order === undefined ? '' : `where order_id = '${order}'`
-    return (await pool.query<{ n: number }>(`select count(*)::int as n from ${from} ${where}`)).rows[0]?.n ?? -1
+    return (
+      (await pool.query<{ n: number }>(`select count(*)::int as n from ${from} ${where}`)).rows[0]?.n ?? -1
+    )
   }
   const marks = (): Promise<number> => count(table)
   const insert = (client: Pick<PoolClient, 'query'>, order: string) =>
     client.query(`insert into ${effects} values ($1)`, [order])
-  const service = (handle: (client: PoolClient, order: string, attempt: number) => unknown, more: { pool?: Pool } = {}) =>
-    orderService({ pool, table, handle, ...more })
+  const service = (
+    handle: (client: PoolClient, order: string, attempt: number) => unknown,
+    more: { pool?: Pool } = {},
+  ) => orderService({ pool, table, handle, ...more })
 
   test('effect and mark commit together, and a duplicate is skipped', async () => {
     await using orders = await service(insert)
@@ -146,8 +152,14 @@ if (database !== undefined) {
     const Event = defineEvent<{ n: number }>('shared')
     const bus = createBus({ name: 'shared', transport: memoryTransport(), logger: silentLogger })
     const use = [transactional(pool, { table, ttlMs: 200 })]
-    for (const [group, name] of [['one', 'x'], ['one', 'y'], ['two', 'x']] as const) {
-      bus.subscribe(Event, { group, name, use }, (_, context) => insert(context.values.get(postgresClient), `${group}.${name}`))
+    for (const [group, name] of [
+      ['one', 'x'],
+      ['one', 'y'],
+      ['two', 'x'],
+    ] as const) {
+      bus.subscribe(Event, { group, name, use }, (_, context) =>
+        insert(context.values.get(postgresClient), `${group}.${name}`),
+      )
     }
     await bus.start()
     await bus.publish(Event, { n: 1 }, { id: '1' })
@@ -164,7 +176,9 @@ if (database !== undefined) {
     await orders.deliver('a')
     const bus = createBus({ name: 'billing', transport: memoryTransport(), logger: silentLogger })
     const skipped = new Promise<string>(resolve => void bus.onDelivery(({ outcome }) => resolve(outcome)))
-    bus.subscribe(OrderPaid, { use: [idempotent(postgresStore(pool, { table }))] }, order => insert(pool as never, order.order))
+    bus.subscribe(OrderPaid, { use: [idempotent(postgresStore(pool, { table }))] }, order =>
+      insert(pool as never, order.order),
+    )
     await bus.start()
     await bus.publish(OrderPaid, { order: 'a' }, { id: 'a' })
     assert.is(await deadline(2_000, 'the delivery', skipped), 'skipped')
@@ -192,19 +206,36 @@ if (database !== undefined) {
     const use = [transactional(pool, { table })]
     bus.subscribe(Event, { group: false, use }, () => {})
     bus.subscribeBatch(Event, { group: 'batch', onFailure: 'hand-back', use }, () => {})
-    bus.subscribe(Event, { group: 'without', onFailure: 'hand-back' }, (_, context) => context.values.get(postgresClient).query('select 1'))
+    bus.subscribe(Event, { group: 'without', onFailure: 'hand-back' }, (_, context) =>
+      context.values.get(postgresClient).query('select 1'),
+    )
     await bus.start()
     await bus.publish(Event, {})
     await eventually(() => {
-      for (const why of [/needs a group/, /not for batches/, /add transactional/]) assert.ok(errors.some(each => why.test(each)), `${why}: ${errors}`)
+      for (const why of [/needs a group/, /not for batches/, /add transactional/])
+        assert.ok(
+          errors.some(each => why.test(each)),
+          `${why}: ${errors}`,
+        )
     })
     await bus.close()
   })
 
-  const points = ['before the handler', 'in the handler', 'after the effect', 'before the commit', 'while it commits', 'after the commit']
+  const points = [
+    'before the handler',
+    'in the handler',
+    'after the effect',
+    'before the commit',
+    'while it commits',
+    'after the commit',
+  ]
   for (const point of points) {
     test(`one effect where the process is killed ${point}`, async () => {
-      const died = await deadline(10_000, 'its death', runProgram('dying-service', url, table, effects, point))
+      const died = await deadline(
+        10_000,
+        'its death',
+        runProgram('dying-service', url, table, effects, point),
+      )
       assert.is(died.signal, 'SIGKILL')
       const committed = point === 'after the commit' ? [1] : point === 'while it commits' ? [0, 1] : [0]
       await eventually(async () => {
@@ -225,7 +256,9 @@ if (database !== undefined) {
     assert.is(outcomes.filter(each => each === 'done').length, 300)
     assert.is(outcomes.filter(each => each === 'skipped').length, 300)
     assert.is(await count(runs), 300)
-    const { rows } = await pool.query<{ n: number }>(`select count(distinct order_id)::int as n from ${effects}`)
+    const { rows } = await pool.query<{ n: number }>(
+      `select count(distinct order_id)::int as n from ${effects}`,
+    )
     assert.is(rows[0]?.n, 300)
     assert.is(await count(effects), 300)
   })

@@ -81,7 +81,7 @@ export class OutboxRelay implements Relay {
   constructor(table: string, options: RelayOptions & { readonly bus: Bus }) {
     this.#table = table
     this.#options = options
-    this.#batchSize = positive('batchSize', options.batchSize ?? 500)
+    this.#batchSize = Math.ceil(positive('batchSize', options.batchSize ?? 500))
     this.#pollMs = positive('pollMs', options.pollMs ?? 1_000)
     this.#logger = options.logger ?? consoleLogger
     this.#runtime = options.runtime ?? systemRuntime

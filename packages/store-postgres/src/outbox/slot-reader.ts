@@ -49,6 +49,7 @@ export class SlotReader {
   readonly #session: Session
   readonly #table: string
   readonly #slots = new Map<number, SlotState>()
+  #turn = 0
 
   constructor(session: Session, table: string) {
     this.#session = session
@@ -87,15 +88,13 @@ from unnest($1::int[], $2::bigint[]) s (slot, floor) left join writers w on w.sl
   }
 
   /**
-   * Reads what can be read, about `limit` rows, in order within each slot. `held`: topics to be left out; what is left out
+   * Reads what can be read, up to `limit` rows, in order within each slot. `held`: topics to be left out; what is left out
    * is found again.
    */
   async read(limit: number, held: readonly string[]): Promise<readonly PendingRow[]> {
-    const ready = [...this.#slots].flatMap(([slot, { floor, fence }]) =>
-      fence?.writers.size === 0 ? [{ slot, floor, top: fence.top }] : [],
-    )
+    const ready = this.#readable().slice(0, limit)
     if (ready.length === 0) return []
-    const share = Math.ceil(limit / ready.length)
+    const share = Math.floor(limit / ready.length)
     const rows = await this.#session.query<StoredRow>(
       'reading the outbox',
       `select o.id::text, s.slot, o.topic, o.partition, o.key, o.value, o.headers::text, o.timestamp_ms::text
@@ -126,6 +125,15 @@ from unnest($1::int[], $2::bigint[], $3::bigint[]) s (slot, floor, top) cross jo
       if (held.length === 0) state.floor = isMore ? (lastIds.get(slot) as string) : top
     }
     return rows.map(pendingRow)
+  }
+
+  /** The slots whose fence is open, from another one on each time, so that none is always the last. */
+  #readable(): { slot: number; floor: string; top: string }[] {
+    const open = [...this.#slots].flatMap(([slot, { floor, fence }]) =>
+      fence?.writers.size === 0 ? [{ slot, floor, top: fence.top }] : [],
+    )
+    this.#turn++
+    return open.map((_, index) => open[(index + this.#turn) % open.length] as (typeof open)[number])
   }
 
   /** Reads these slots from their beginning again: rows that were read were not sent, or were put back. Default: all. */

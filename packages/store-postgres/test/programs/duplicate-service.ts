@@ -16,7 +16,9 @@ const service = await orderService({
     await client.query(`insert into ${effects} values ($1)`, [order])
   },
 })
-const reports = await Promise.all(Array.from({ length: Number(count) }, (_, i) => service.deliver(`order ${i}`)))
+const reports = await Promise.all(
+  Array.from({ length: Number(count) }, (_, i) => service.deliver(`order ${i}`)),
+)
 await service[Symbol.asyncDispose]()
 await Promise.all([pool.end(), outside.end()])
 console.log(JSON.stringify({ outcomes: reports.map(({ outcome }) => outcome) }))

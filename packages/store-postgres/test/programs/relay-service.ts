@@ -6,7 +6,9 @@ import { Pool } from 'pg'
 import { logTransport } from '../support/fake-transport.js'
 
 const [url = '', table = '', target = ''] = process.argv.slice(2)
-const transport = target.includes(':') ? kafkaTransport({ brokers: target.split(',') }) : await logTransport(Number(target))
+const transport = target.includes(':')
+  ? kafkaTransport({ brokers: target.split(',') })
+  : await logTransport(Number(target))
 const bus = createBus({ name: 'relay', transport, logger: silentLogger })
 await bus.start()
 createOutbox({ bus, table }).relay({ pool: new Pool({ connectionString: url }), pollMs: 200, batchSize: 200 })

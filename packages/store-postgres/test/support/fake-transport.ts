@@ -4,7 +4,10 @@ import { memoryTransport } from '@busbar/transport-memory'
 import { type LogCall, logged, onLine } from './log-server.js'
 
 /** An in-memory transport that sends with the given function instead. */
-export function sendingTransport(send: (records: readonly OutboundRecord[]) => Promise<void>, dispose = async () => {}): Transport {
+export function sendingTransport(
+  send: (records: readonly OutboundRecord[]) => Promise<void>,
+  dispose = async () => {},
+): Transport {
   return Object.assign(memoryTransport(), {
     async send(records: readonly OutboundRecord[]): Promise<readonly RecordPosition[]> {
       await send(records)

@@ -1,4 +1,11 @@
-import { createBus, defineEvent, type DeliveryReport, type MiddlewareLike, retry, silentLogger } from '@busbar/core'
+import {
+  createBus,
+  type DeliveryReport,
+  defineEvent,
+  type MiddlewareLike,
+  retry,
+  silentLogger,
+} from '@busbar/core'
 import { postgresClient, type TransactionalOptions, transactional } from '@busbar/store-postgres'
 import { memoryTransport } from '@busbar/transport-memory'
 import type { Pool, PoolClient } from 'pg'
@@ -31,7 +38,11 @@ export async function orderService(options: OrderServiceOptions): Promise<OrderS
     if (index >= 0) waiting.splice(index, 1)[0]?.resolve(report)
   })
   const { pool, table, outside = (_, next) => next() } = options
-  const use = [outside, retry({ attempts: 3, delayMs: 1 }), transactional(pool, { table, ...options.transactional })]
+  const use = [
+    outside,
+    retry({ attempts: 3, delayMs: 1 }),
+    transactional(pool, { table, ...options.transactional }),
+  ]
   bus.subscribe(OrderPaid, { use }, (payment, context) =>
     options.handle(context.values.get(postgresClient), payment.order, context.attempt),
   )

@@ -5,10 +5,10 @@ import { createBus, defineEvent, silentLogger } from '@busbar/core'
 import { createOutbox } from '@busbar/store-postgres'
 import { eventually } from '@busbar/testkit'
 import type { Pool } from 'pg'
+import type { TestDatabase } from './database.js'
 import { sendingTransport } from './fake-transport.js'
 import type { LoggedRecord } from './log-server.js'
 import { startProgram } from './run-program.js'
-import type { TestDatabase } from './database.js'
 
 /** Writers, relays that are killed, and what must come of it. */
 export interface TrialOptions {
@@ -61,7 +61,11 @@ export async function outboxTrial(options: TrialOptions): Promise<TrialResult> {
       await outbox.publish(client, OrderPlaced, { customer, order })
       // Others draw ids, and commit, before this one does.
       if (random() < 0.1) await sleep(random() * 40)
-      if (random() < 0.2) await outbox.publish(client, OrderPlaced, { customer: `customer ${Math.floor(random() * options.customers)}`, order })
+      if (random() < 0.2)
+        await outbox.publish(client, OrderPlaced, {
+          customer: `customer ${Math.floor(random() * options.customers)}`,
+          order,
+        })
       const commits = order % 3 !== 0
       await client.query(commits ? 'commit' : 'rollback')
       if (!commits) rolledBack++
@@ -85,13 +89,18 @@ export async function outboxTrial(options: TrialOptions): Promise<TrialResult> {
   const writingMs = Date.now() - start
   writing = false
   await killing
-  await eventually(async () => {
-    if ((await pending(pool, table)) > 0) throw new Error('records are left')
-  }, { timeoutMs: 30_000 })
+  await eventually(
+    async () => {
+      if ((await pending(pool, table)) > 0) throw new Error('records are left')
+    },
+    { timeoutMs: 30_000 },
+  )
   const relayedMs = Date.now() - start
   await Promise.all(relays.map(kill))
   await bus.close()
-  const { rows } = await pool.query<LoggedRecord>(`select topic, convert_from(key, 'UTF8') as key, event as id from ${table}_audit a order by a.id`)
+  const { rows } = await pool.query<LoggedRecord>(
+    `select topic, convert_from(key, 'UTF8') as key, event as id from ${table}_audit a order by a.id`,
+  )
   return { committed: rows, rolledBack, kills, writingMs, relayedMs }
 }
 
@@ -102,7 +111,10 @@ export function problemsOf(committed: readonly LoggedRecord[], arrived: readonly
   const invented = first.filter(({ id }) => !expected.has(id))
   const seen = new Set(first.map(({ id }) => id))
   const missing = committed.filter(({ id }) => !seen.has(id))
-  const problems = [...invented.map(({ id }) => `${id} was rolled back and arrived`), ...missing.map(({ id }) => `${id} is missing`)]
+  const problems = [
+    ...invented.map(({ id }) => `${id} was rolled back and arrived`),
+    ...missing.map(({ id }) => `${id} is missing`),
+  ]
   const inOrder = idsByKey(first)
   for (const [key, ids] of idsByKey(committed)) {
     if (ids.join() !== inOrder.get(key)?.join()) problems.push(`${key} is out of order`)

@@ -9,7 +9,10 @@ export function startProgram(name: string, ...args: string[]): ChildProcess {
 }
 
 /** Runs one to its end; resolves with what it printed and how it ended. */
-export async function runProgram(name: string, ...args: string[]): Promise<{ output: string; signal: string | null; code: number | null }> {
+export async function runProgram(
+  name: string,
+  ...args: string[]
+): Promise<{ output: string; signal: string | null; code: number | null }> {
   const child = startProgram(name, ...args)
   let output = ''
   child.stdout?.on('data', chunk => (output += String(chunk)))

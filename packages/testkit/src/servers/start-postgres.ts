@@ -10,7 +10,12 @@ const IMAGE = 'postgres:17-alpine'
 const DEBIAN_FOLDER = '/usr/lib/postgresql'
 
 /** A crash of the server's machine is nothing that the tests are about. */
-const SETTINGS = ['fsync=off', 'full_page_writes=off', 'max_connections=200'].flatMap(each => ['-c', each])
+const SETTINGS = [
+  'fsync=off',
+  'full_page_writes=off',
+  'max_connections=200',
+  'max_prepared_transactions=10',
+].flatMap(each => ['-c', each])
 
 const recipe: ServerRecipe = {
   name: 'Postgres',
