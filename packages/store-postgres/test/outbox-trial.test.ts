@@ -1,12 +1,14 @@
-import { deadline, uniqueName } from '@busbar/testkit'
+import { deadline, eventually, kafkaForTests, uniqueName } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testDatabase } from './support/database.js'
+import { kafkaLog } from './support/kafka-log.js'
 import { logServer } from './support/log-server.js'
 import { outboxTrial, problemsOf } from './support/outbox-trial.js'
 
 const test = suite('outbox, with relays that are killed')
 const database = await testDatabase()
+const kafka = await kafkaForTests()
 
 if (database !== undefined) {
   test.after(async () => database[Symbol.asyncDispose]())
@@ -30,6 +32,27 @@ if (database !== undefined) {
     assert.ok(committed.length >= 1_333)
     assert.equal(problemsOf(committed, server.log), [])
   })
+
+  if (kafka !== undefined) {
+    test('and so on Kafka', async () => {
+      const topic = uniqueName('orders')
+      await using own = await testDatabase()
+      const trial = outboxTrial({
+        database: own as NonNullable<typeof own>,
+        target: kafka.brokers.join(','),
+        topic,
+        orders: 600,
+        writers: 8,
+        customers: 20,
+        relays: 2,
+        killEveryMs: 1_000,
+        random: Math.random,
+      })
+      const { committed } = await deadline(60_000, 'the trial', trial)
+      await using arrived = await kafkaLog(kafka.brokers, topic)
+      await eventually(() => assert.equal(problemsOf(committed, arrived.log), []), { timeoutMs: 20_000 })
+    })
+  }
 
   test('the check itself finds what is wrong', () => {
     const record = (id: string, key: string) => ({ topic: 't', key, id })
