@@ -3,7 +3,7 @@ import type { BatchCollector } from './batch-collector.js'
 import { BusbarError } from './error.js'
 import { Fifo } from './fifo.js'
 import { laneKeyOf } from './partition-session.js'
-import { type DeliverySlot, type Runner, untilAborted } from './runner.js'
+import { type DeliverySlot, type Runner, untilAborted, untried } from './runner.js'
 import type { Runtime, Timer } from './runtime.js'
 import type { Delivery, DeliveryBatch, Outcome } from './transport.js'
 
@@ -41,7 +41,7 @@ export class BatchRunner implements Runner {
   deliver(batch: DeliveryBatch): Promise<void> {
     if (batch.signal.aborted) return Promise.resolve()
     if (this.#drain.signal.aborted) {
-      for (const delivery of batch.deliveries) delivery.settle({ kind: 'nack' })
+      for (const delivery of batch.deliveries) delivery.settle(untried)
       return Promise.resolve()
     }
     const partition = this.#partitionOf(batch)
@@ -54,7 +54,7 @@ export class BatchRunner implements Runner {
   async drain(deadline: AbortSignal): Promise<void> {
     this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
     for (const partition of this.#partitions.values()) {
-      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift()) delivery.settle({ kind: 'nack' })
+      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift()) delivery.settle(untried)
       partition.stop()
     }
     if (this.#running.size === 0) return
@@ -107,11 +107,11 @@ export class BatchRunner implements Runner {
     const collector = this.#options.collector(deliveries.length)
     const slot = batchSlot(partition.ends, this.#drain.signal)
     const runs = deliveries.map(async delivery => {
-      const outcome = await this.#options.handle(delivery, slot, collector)
+      const outcome = await this.#options.handle(delivery, slot, collector).catch((cause): Outcome => ({ kind: 'nack', cause }))
       collector.left()
       return outcome
     })
-    Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
+    void Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
   }
 
   #finish(partition: BatchedPartition, deliveries: readonly Delivery[], outcomes: readonly Outcome[]): void {
@@ -151,7 +151,7 @@ class BatchedPartition {
   handBackKeys(keys: ReadonlySet<string>): void {
     const kept: Delivery[] = []
     for (let delivery = this.queue.shift(); delivery; delivery = this.queue.shift()) {
-      if (delivery.record.key !== null && keys.has(laneKeyOf(delivery.record.key))) delivery.settle({ kind: 'nack' })
+      if (delivery.record.key !== null && keys.has(laneKeyOf(delivery.record.key))) delivery.settle(untried)
       else kept.push(delivery)
     }
     for (const delivery of kept) this.queue.push(delivery)

@@ -53,8 +53,6 @@ export class Consumer {
   readonly #byTopic = new Map<string, BoundSubscription[]>()
   /** Records that come again, with the subscriptions that are through with them. */
   readonly #finished = new WeakMap<InboundRecord, Set<BoundSubscription>>()
-  /** Records of a retry topic, with how often they came before they were due: that is no attempt. */
-  readonly #waits = new WeakMap<InboundRecord, number>()
   readonly #warnedTopics = new Set<string>()
 
   constructor(options: ConsumerOptions) {
@@ -95,11 +93,13 @@ export class Consumer {
   handle = async (delivery: Delivery, slot: DeliverySlot, collector?: BatchCollector): Promise<Outcome> => {
     const { record } = delivery
     const dueInMs = dueAtOf(record) - this.#options.runtime.now()
-    if (dueInMs > 0) {
-      this.#waits.set(record, (this.#waits.get(record) ?? 0) + 1)
-      return { kind: 'nack', delayMs: dueInMs }
+    if (dueInMs > 0) return { kind: 'nack', untried: true, delayMs: dueInMs }
+    // Its subscription was closed, or closed and made anew as another kind: nobody here may say that it is finished.
+    const candidates = this.#byTopic.get(record.topic) ?? []
+    if (candidates.length === 0 || candidates.some(each => (each.batch === undefined) !== (collector === undefined))) {
+      return { kind: 'nack', untried: true, delayMs: this.#options.redelivery.delayMs }
     }
-    const attempt = attemptsBefore(record) + delivery.attempt - (this.#waits.get(record) ?? 0)
+    const attempt = attemptsBefore(record) + delivery.attempt
     const { envelope, unreadable } = read(record)
     const wanting = this.#wanting(record, envelope, unreadable)
     if (wanting.length === 0) return ack

@@ -31,8 +31,7 @@ export function responder(options: ResponderOptions): (context: DeliveryContext)
 /** Answers a request with an encoded reply: the handler's, or that of the first delivery to a duplicate. */
 export function replayer(options: ResponderOptions): (context: DeliveryContext, result: Uint8Array) => Promise<void> {
   return async (context, result) => {
-    const address = replyAddressOf(context.headers)
-    if (address) await send(options, context, address, { codec: encodedBy(options.request.replyCodec), payload: result, headers: {} })
+    await send(options, context, { codec: encodedBy(options.request.replyCodec), payload: result, headers: {} })
   }
 }
 
@@ -45,25 +44,28 @@ export function failureResponder(options: ResponderOptions): (context: DeliveryC
     // A declared error is an answer like any other.
     const level = declaredOf(options.request, thrown) ? 'debug' : 'warn'
     context.logger[level]({ err: thrown }, 'request answered with an error')
-    const address = replyAddressOf(context.headers)
-    if (address) await send(options, context, address, errorAnswer(options.request, thrown))
+    await send(options, context, errorAnswer(options.request, thrown))
   }
 }
 
 interface Answer {
   readonly codec: Codec<never, unknown>
   readonly payload: unknown
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string | Uint8Array>>
 }
 
-async function send(options: ResponderOptions, context: DeliveryContext, address: ReplyAddress, answer: Answer): Promise<void> {
+/** Never rejects: a request is not handled again because its answer failed. */
+async function send(options: ResponderOptions, context: DeliveryContext, answer: Answer): Promise<void> {
+  let address: ReplyAddress | undefined
   try {
+    address = replyAddressOf(context.headers)
+    if (!address) return
     await publishAnswer(options, address, answer)
   } catch (thrown) {
     const error = BusbarError.from(thrown, 'PUBLISH_FAILED', `replying to ${options.request.name}`)
     context.logger.error({ err: error, code: error.code }, 'reply could not be sent')
     // The reply itself is at fault (too large, does not match its schema): say so instead. Else the requester times out.
-    if (!error.retryable && !('errorCode' in answer.headers)) {
+    if (address && !error.retryable) {
       await publishAnswer(options, address, errorAnswer(options.request, error)).catch(() => {})
     }
   }
@@ -110,6 +112,6 @@ function wellFormed(message: string): string {
 }
 
 function isExpired(context: DeliveryContext, runtime: Runtime): boolean {
-  const deadline = Number(context.headers.get(replyHeader.deadline) ?? Number.NaN)
-  return deadline < runtime.now()
+  const deadline = context.headers.get(replyHeader.deadline) ?? ''
+  return /^\d+$/.test(deadline) && Number(deadline) < runtime.now()
 }

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { BusbarError, type IdempotencyStore, memoryStore, type Runtime, systemRuntime } from '@busbar/core'
-import { idempotencyStoreCases } from '@busbar/core/conformance/idempotency-store'
+import { idempotencyStoreCases } from '@busbar/core/conformance'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 

@@ -1,5 +1,5 @@
 import type { BusbarError } from '@busbar/core'
-import { idempotencyStoreCases } from '@busbar/core/conformance/idempotency-store'
+import { idempotencyStoreCases } from '@busbar/core/conformance'
 import { migrate, migrationSql, type PostgresStore, postgresStore } from '@busbar/store-postgres'
 import { eventually, uniqueName } from '@busbar/testkit'
 import { Pool } from 'pg'

@@ -1,5 +1,5 @@
 import { BusbarError } from '@busbar/core'
-import { idempotencyStoreCases } from '@busbar/core/conformance/idempotency-store'
+import { idempotencyStoreCases } from '@busbar/core/conformance'
 import { type RedisClient, redisStore } from '@busbar/store-redis'
 import { deadline, redisForTests, startRedis, uniqueName } from '@busbar/testkit'
 import { Redis } from 'ioredis'

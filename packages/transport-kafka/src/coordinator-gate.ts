@@ -1,17 +1,15 @@
-import { AssignerProtocol } from 'kafkajs'
+import { type MemberAssignment, memberAssignment } from './assigner.js'
 import { withCoordinatorReason } from './find-coordinator.js'
 import type { Broker, Cluster, FetchRequest, GroupBroker } from './kafkajs-internals.js'
-import { partitionKey } from './log-offsets.js'
 
 /** One membership in a group, from one assignment to the next. */
-export interface Generation {
+export interface Generation extends MemberAssignment {
   readonly group: string
   readonly memberId: string
   readonly generationId: number
   /** The coordinator as it is, without the gate. */
   readonly coordinator: GroupBroker
   readonly cluster: Cluster
-  readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
 }
 
 /** What the gate asks and tells. Where one rejects, what kafkajs was doing fails with that. */
@@ -26,6 +24,8 @@ export interface GateHooks {
   fetch(broker: Broker, request: FetchRequest): Promise<void>
   /** Whether this member must join anew, though the coordinator has not asked for it. */
   mustRejoin(): boolean
+  /** The member that this one takes the place of, once: its membership need not run out before the group goes on. */
+  formerMember(): string | undefined
   /** Whether the member has left, so that nothing may join any more. */
   closed(): boolean
 }
@@ -50,7 +50,8 @@ export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): 
   const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster)
   cluster.findBroker = async target => gated((await findBroker(target)) as GroupBroker)
   // kafkajs looks the broker up with `findBroker`: it is gated already.
-  cluster.findGroupCoordinator = target => withCoordinatorReason(cluster, group, () => findGroupCoordinator(target))
+  cluster.findGroupCoordinator = target =>
+    withCoordinatorReason(cluster, group, () => findGroupCoordinator(target))
 }
 
 function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: GateHooks): GroupBroker {
@@ -58,13 +59,14 @@ function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: Gat
   gate.joinGroup = async request => {
     if (hooks.closed()) throw leftError()
     await hooks.beforeJoin()
-    return broker.joinGroup(request)
+    // Where the coordinator does not know it any more, kafkajs joins again as a new member.
+    return broker.joinGroup({ ...request, memberId: request.memberId || (hooks.formerMember() ?? '') })
   }
   gate.syncGroup = async request => {
     const response = await broker.syncGroup(request)
     const { memberId, generationId } = request
-    const partitions = assignedPartitions(response.memberAssignment)
-    await hooks.joined({ group, memberId, generationId, coordinator: broker, cluster, partitions })
+    const assigned = memberAssignment(response.memberAssignment)
+    await hooks.joined({ group, memberId, generationId, coordinator: broker, cluster, ...assigned })
     return response
   }
   gate.heartbeat = async request => {
@@ -79,7 +81,10 @@ function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: Gat
   gate.offsetFetch = async request => ({
     responses: request.topics.map(({ topic, partitions }) => ({
       topic,
-      partitions: partitions.map(({ partition }) => ({ partition, offset: String(hooks.position(topic, partition) ?? 0) })),
+      partitions: partitions.map(({ partition }) => ({
+        partition,
+        offset: String(hooks.position(topic, partition) ?? 0),
+      })),
     })),
   })
   // kafkajs itself only commits to reset a position: positions are not its own here.
@@ -87,18 +92,12 @@ function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: Gat
   return gate
 }
 
-function assignedPartitions(memberAssignment: Buffer): Generation['partitions'] {
-  const assignment = AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {}
-  const partitions = new Map<string, { topic: string; partition: number }>()
-  for (const [topic, ids] of Object.entries(assignment)) {
-    for (const partition of ids) partitions.set(partitionKey(topic, partition), { topic, partition })
-  }
-  return [...partitions.values()]
-}
-
 /** What makes kafkajs join again, as if the coordinator had asked for it. */
 function rejoinError(): Error {
-  return Object.assign(new Error('the subscription has changed'), { type: 'REBALANCE_IN_PROGRESS', retriable: false })
+  return Object.assign(new Error('the subscription has changed'), {
+    type: 'REBALANCE_IN_PROGRESS',
+    retriable: false,
+  })
 }
 
 function leftError(): Error {

@@ -13,6 +13,7 @@ import {
 import type { Kafka } from 'kafkajs'
 import { GroupMember } from './group-member.js'
 import { HeldPartitions } from './held-partitions.js'
+import { hasKafkaErrorType, isFinal } from './kafka-error.js'
 import type { ConsumerOptions } from './options.js'
 import { SocketRegistry } from './socket-registry.js'
 
@@ -27,14 +28,13 @@ export interface GroupConsumerOptions {
   readonly createKafka: (sockets: SocketRegistry) => Kafka
 }
 
-/** Errors that another try does not mend. A missing topic may only not be known everywhere yet. */
-const finalCodes: ReadonlySet<string> = new Set([
-  'AUTHENTICATION_FAILED',
-  'TLS_FAILED',
-  'GROUP_DENIED',
-  'TOPIC_DENIED',
-  'CONFIG_INVALID',
-])
+const coordinatorNotReady = [
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+]
+const coordinatorWithinMs = 10_000
+const coordinatorDelayMs = 100
 
 /** So long without a crash, and the next one counts as the first. */
 const stableMs = 30_000
@@ -56,13 +56,16 @@ export class GroupConsumer implements TransportSubscription {
   #changing: Promise<void> = Promise.resolve()
   #disposing: Promise<void> | undefined
   readonly #over = new AbortController()
-  #settleClosed: { resolve: () => void; reject: (error: BusbarError) => void } = { resolve: () => {}, reject: () => {} }
+  #settleClosed: { resolve: () => void; reject: (error: BusbarError) => void } = {
+    resolve: () => {},
+    reject: () => {},
+  }
 
   /** Joins the group. Rejects with a `BusbarError` where the first join fails. */
   static async start(options: GroupConsumerOptions): Promise<GroupConsumer> {
     const consumer = new GroupConsumer(options)
     try {
-      await consumer.#join()
+      await consumer.#joinFirst()
       return consumer
     } catch (error) {
       await consumer[Symbol.asyncDispose]()
@@ -119,15 +122,19 @@ export class GroupConsumer implements TransportSubscription {
     this.#end()
     this.#sockets.close(reason)
     this.#held.drop(reason)
+    // Only ends kafkajs's timers: without connections it can't leave.
+    void this.#member?.leave()
     this.#disposing ??= Promise.resolve()
     this.#settleClosed.resolve()
   }
 
   async #setTopics(topics: readonly string[]): Promise<void> {
     const { group } = this.#options.spec
-    if (topics.length === 0) throw new BusbarError('CONFIG_INVALID', `Group ${group} needs at least one topic`)
+    if (topics.length === 0)
+      throw new BusbarError('CONFIG_INVALID', `Group ${group} needs at least one topic`)
     await this.#restarting
-    if (this.#over.signal.aborted) throw new BusbarError('BUS_CLOSED', `The subscription of group ${group} is closed`)
+    if (this.#over.signal.aborted)
+      throw new BusbarError('BUS_CLOSED', `The subscription of group ${group} is closed`)
     const before = this.#topics
     this.#topics = topics
     try {
@@ -137,6 +144,20 @@ export class GroupConsumer implements TransportSubscription {
       if (this.#restarting) return this.#restarting
       this.#topics = before
       throw error
+    }
+  }
+
+  /** A coordinator that is still loading, as after a broker's start, is waited for; kafkajs gives up on it at once. */
+  async #joinFirst(): Promise<void> {
+    const { runtime } = this.#options
+    const until = runtime.now() + coordinatorWithinMs
+    for (;;) {
+      try {
+        return await this.#join()
+      } catch (error) {
+        if (!hasKafkaErrorType(error, ...coordinatorNotReady) || runtime.now() > until) throw error
+      }
+      await sleep(runtime, coordinatorDelayMs)
     }
   }
 
@@ -152,6 +173,7 @@ export class GroupConsumer implements TransportSubscription {
       claim: () => this.#held.claim(this.#topics),
       hooks: {
         beforeJoin: () => this.#held.beforeJoin(),
+        formerMember: () => this.#held.formerMember(),
         joined: generation => this.#held.joined(generation),
         position: (topic, partition) => this.#held.position(topic, partition),
         fetch: (broker, request) => this.#held.fetch(broker, request),
@@ -178,7 +200,7 @@ export class GroupConsumer implements TransportSubscription {
     this.#stable?.cancel()
     this.#sockets.close(error)
     this.#held.drop(error)
-    if (finalCodes.has(error.code) || this.#restarts >= consumer.restarts.limit) return this.#fail(error)
+    if (isFinal(error) || this.#restarts >= consumer.restarts.limit) return this.#fail(error)
     this.#restarts += 1
     onEvent({ type: 'consumer-restarting', group: spec.group, restart: this.#restarts, error })
     const { delayMs, maxDelayMs } = consumer.restarts

@@ -58,7 +58,11 @@ export class GroupMember {
       await this.#consumer.connect()
       await this.#subscribe(topics)
       const joined = this.#nextJoin()
-      await this.#consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 1, eachBatch: async () => {} })
+      await this.#consumer.run({
+        autoCommit: false,
+        partitionsConsumedConcurrently: 1,
+        eachBatch: async () => {},
+      })
       await joined
     } catch (error) {
       void this.leave()

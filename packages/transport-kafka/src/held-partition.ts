@@ -8,6 +8,8 @@ export interface HeldPartitionOptions {
   readonly start: number
   /** What the group has committed, as far as known; undefined where that is to be written anew. */
   readonly committed: number | undefined
+  /** Goes with each commit: see `start-positions.ts`. */
+  readonly partitionsAtStart: number
   readonly deliver: Deliver
   readonly maxInFlight: number
   readonly runtime: Runtime
@@ -23,6 +25,7 @@ export interface HeldPartitionOptions {
 export class HeldPartition implements FetchTarget {
   readonly topic: string
   readonly partition: number
+  readonly partitionsAtStart: number
   /** The position that the group's coordinator is known to have. */
   committed: number | undefined
   readonly #session: PartitionSession
@@ -32,6 +35,7 @@ export class HeldPartition implements FetchTarget {
   constructor(options: HeldPartitionOptions) {
     this.topic = options.topic
     this.partition = options.partition
+    this.partitionsAtStart = options.partitionsAtStart
     this.committed = options.committed
     this.#options = options
     this.#session = new PartitionSession({

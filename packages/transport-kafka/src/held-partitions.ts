@@ -17,7 +17,7 @@ import { hasKafkaErrorType } from './kafka-error.js'
 import type { Broker, FetchRequest } from './kafkajs-internals.js'
 import { logRanges, partitionKey, readUncommitted } from './log-offsets.js'
 import { PartitionFetcher } from './partition-fetch.js'
-import { outOfRange, startPositions } from './start-positions.js'
+import { outOfRange, type StartPosition, startPositions } from './start-positions.js'
 
 export interface HeldPartitionsOptions {
   readonly spec: SubscribeSpec
@@ -41,6 +41,7 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
   readonly #commits: CommitScheduler
   readonly #fetcher: PartitionFetcher
   #generation: Generation | undefined
+  #formerMember: string | undefined
   #entering: Promise<void> = Promise.resolve()
   #paused = false
   #closed = false
@@ -53,19 +54,29 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     const { runtime, logger, commitIntervalMs } = options
     this.#options = options
     this.#fetcher = new PartitionFetcher(runtime)
-    this.#commits = new CommitScheduler({ runtime, logger, intervalMs: commitIntervalMs, commit: () => this.#commit() })
+    this.#commits = new CommitScheduler({
+      runtime,
+      logger,
+      intervalMs: commitIntervalMs,
+      commit: () => this.#commit(),
+    })
   }
 
   /** What the member tells the leader of the group about itself. */
   claim(topics: readonly string[]): Claim {
-    const held: Record<string, number[]> = {}
-    for (const { topic, partition } of this.#held.values()) (held[topic] ??= []).push(partition)
-    return { topics, held, generation: this.#generation?.generationId ?? -1 }
+    const owned = [...this.#held.values()].map(({ topic, partition }) => ({ topic, partition }))
+    return { topics, owned, generation: this.#generation?.generationId ?? -1 }
   }
 
   /** Commits what is finished, while the coordinator still takes it: it does until all members have joined. */
   async beforeJoin(): Promise<void> {
     await Promise.race([this.#commits.flush(), sleep(this.#options.runtime, commitBeforeJoinMs)])
+  }
+
+  formerMember(): string | undefined {
+    const member = this.#formerMember
+    this.#formerMember = undefined
+    return member
   }
 
   /** One assignment after the other, also where kafkajs joins twice at a time. */
@@ -87,7 +98,10 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     const { maxBytesPerPartition } = this.#options
     try {
       // Whoever leaves does not wait for the broker's answer.
-      await Promise.race([this.#fetcher.fetchOnce(broker, targets, { ...limits, maxBytesPerPartition }), this.#whenClosing])
+      await Promise.race([
+        this.#fetcher.fetchOnce(broker, targets, { ...limits, maxBytesPerPartition }),
+        this.#whenClosing,
+      ])
     } catch (error) {
       if (!hasKafkaErrorType(error, 'OFFSET_OUT_OF_RANGE')) throw error
       await this.#recover(error as TopicPartition)
@@ -113,22 +127,27 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     const key = partitionKey(target.topic, target.partition)
     const generation = this.#generation
     const held = this.#held.get(key)
-    if (!generation || !held) throw new BusbarError('CONFIG_INVALID', `Cannot seek ${name}: this member of ${group} does not hold it`)
+    if (!generation || !held)
+      throw new BusbarError('CONFIG_INVALID', `Cannot seek ${name}: this member of ${group} does not hold it`)
     let start = to as number
     if (typeof to === 'string') {
-      const range = (await logRanges(generation.cluster, [target], readUncommitted)).get(key)
+      const range = (
+        await logRanges(generation.cluster, [target], readUncommitted, this.#options.runtime)
+      ).get(key)
       if (!range) throw new BusbarError('CONNECTION_FAILED', `Cannot seek ${name}: it has no leader`)
       start = to === 'earliest' ? range.start : range.end
     }
-    if (this.#held.get(key) !== held) throw new BusbarError('ABORTED', `Cannot seek ${name}: it moved to another member`)
+    if (this.#held.get(key) !== held)
+      throw new BusbarError('ABORTED', `Cannot seek ${name}: it moved to another member`)
     held.revoke(new BusbarError('ABORTED', `Group ${group} was sent to position ${start} of ${name}`))
-    this.#hold({ ...target, start, committed: undefined })
+    this.#hold({ ...target, start, committed: undefined, partitionsAtStart: held.partitionsAtStart })
     this.#commits.request(true)
     this.#fetcher.wake()
   }
 
   /** Ends all ownership without a commit: the membership is lost. */
   drop(reason: BusbarError): void {
+    this.#formerMember = this.#generation?.memberId ?? this.#formerMember
     this.#generation = undefined
     this.#revoke([...this.#held.values()], reason)
   }
@@ -145,31 +164,40 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
 
   async #enter(generation: Generation): Promise<void> {
     const { spec, onEvent } = this.#options
-    const assigned = new Set(generation.partitions.map(({ topic, partition }) => partitionKey(topic, partition)))
+    const assigned = new Set(
+      generation.partitions.map(({ topic, partition }) => partitionKey(topic, partition)),
+    )
     const continues = isContinued(this.#generation, generation)
     const lost = [...this.#held].filter(([key]) => !continues || !assigned.has(key)).map(([, held]) => held)
     this.#generation = generation
-    this.#revoke(lost, new BusbarError('ABORTED', `The partition moved to another member of group ${spec.group}`))
-    const fresh = generation.partitions.filter(({ topic, partition }) => !this.#held.has(partitionKey(topic, partition)))
+    this.#revoke(
+      lost,
+      new BusbarError('ABORTED', `The partition moved to another member of group ${spec.group}`),
+    )
+    const fresh = generation.partitions.filter(
+      ({ topic, partition }) => !this.#held.has(partitionKey(topic, partition)),
+    )
     if (fresh.length === 0) return
     const events: TransportEvent[] = []
-    const starts = await startPositions(generation, fresh, spec.from, event => events.push(event))
-    const anew = starts.filter(({ committed }) => committed === undefined).map(start => ({ ...start, position: start.start }))
+    const starts = await startPositions(generation, fresh, spec.from, this.#options.runtime, event =>
+      events.push(event),
+    )
+    const anew = starts
+      .filter(({ committed }) => committed === undefined)
+      .map(start => ({ ...start, position: start.start }))
     if (anew.length > 0) await commitPositions(generation, anew)
     for (const event of events) onEvent(event)
     if (this.#closed) return
-    for (const { start, ...partition } of starts) this.#hold({ ...partition, start, committed: start })
+    for (const start of starts) this.#hold({ ...start, committed: start.start })
     onEvent({ type: 'assigned', group: spec.group, partitions: fresh })
     this.#fetcher.wake()
   }
 
-  #hold({ topic, partition, start, committed }: TopicPartition & { start: number; committed: number | undefined }): void {
+  #hold(begin: StartPosition): void {
     const { deliver, runtime, spec } = this.#options
+    const { topic, partition } = begin
     const held = new HeldPartition({
-      topic,
-      partition,
-      start,
-      committed,
+      ...begin,
       deliver,
       runtime,
       maxInFlight: spec.maxInFlight,
@@ -197,15 +225,20 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     const generation = this.#generation
     if (!held || !generation) return
     const position = held.position
-    const range = (await logRanges(generation.cluster, [{ topic, partition }], readUncommitted)).get(key)
+    const range = (
+      await logRanges(generation.cluster, [{ topic, partition }], readUncommitted, this.#options.runtime)
+    ).get(key)
     // Sought or moved away meanwhile, or the leader's view has changed: the next request tells.
     if (!range || this.#held.get(key) !== held || held.position !== position) return
     if (position >= range.start && position <= range.end) return sleep(this.#options.runtime, 100)
     this.#options.onEvent(outOfRange(generation.group, { topic, partition }, position, range))
     if (position < range.start) return held.skipTo(range.start)
     // The log is another one: positions of the old one mean nothing in it.
-    held.revoke(new BusbarError('POSITION_OUT_OF_RANGE', `${topic}/${partition} was created anew, or has lost records`))
-    this.#hold({ topic, partition, start: range.start, committed: undefined })
+    held.revoke(
+      new BusbarError('POSITION_OUT_OF_RANGE', `${topic}/${partition} was created anew, or has lost records`),
+    )
+    const { partitionsAtStart } = held
+    this.#hold({ topic, partition, start: range.start, committed: undefined, partitionsAtStart })
     this.#commits.request(true)
   }
 
@@ -213,7 +246,9 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     const generation = this.#generation
     const moved = [...this.#held.values()].flatMap(held => {
       const position = held.uncommitted
-      return position === undefined ? [] : [{ held, topic: held.topic, partition: held.partition, position }]
+      if (position === undefined) return []
+      const { topic, partition, partitionsAtStart } = held
+      return [{ held, topic, partition, position, partitionsAtStart }]
     })
     if (!generation || moved.length === 0) return false
     await commitPositions(generation, moved)

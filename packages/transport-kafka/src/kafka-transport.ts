@@ -109,11 +109,13 @@ export class KafkaTransport implements Transport {
     const { context } = this.#connected()
     const { config } = this.#options.consumer
     const sockets = new SocketRegistry()
+    const cluster = captureCluster(this.#kafka(context, sockets, { retry: readerRetry }))
+    if (config.metadataMaxAge !== undefined) cluster.brokerPool.metadataMaxAge = config.metadataMaxAge
     const reader = await PartitionReader.start({
       spec,
       receive,
       sockets,
-      cluster: captureCluster(this.#kafka(context, sockets, { retry: readerRetry })),
+      cluster,
       runtime: context.runtime,
       logger: context.logger,
       limits: {

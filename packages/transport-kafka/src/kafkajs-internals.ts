@@ -54,7 +54,11 @@ export interface TopicOffsetQuery {
 
 export interface TopicOffsets {
   readonly topic: string
-  readonly partitions: { readonly partition: number; readonly offset: string }[]
+  readonly partitions: {
+    readonly partition: number
+    readonly offset: string
+    readonly metadata?: string | null
+  }[]
 }
 
 export interface ConnectionPoolBuilder {
@@ -63,6 +67,8 @@ export interface ConnectionPoolBuilder {
 }
 
 export interface BrokerPool {
+  /** After how many milliseconds `refreshMetadataIfNecessary` loads metadata again. */
+  metadataMaxAge: number
   readonly rootLogger: unknown
   createBroker(options: { logger: unknown; connectionPool: ConnectionPool; nodeId?: number }): Broker
   /** Any broker with a connection, after trying them all. */
@@ -99,12 +105,17 @@ export interface Broker {
   }): Promise<unknown>
   describeConfigs(request: {
     resources: readonly { type: number; name: string; configNames?: readonly string[] }[]
-  }): Promise<{ resources: { resourceName: string; configEntries: { configName: string; configValue: string | null }[] }[] }>
+  }): Promise<{
+    resources: { resourceName: string; configEntries: { configName: string; configValue: string | null }[] }[]
+  }>
   offsetCommit(request: {
     groupId: string
     groupGenerationId: number
     memberId: string
-    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string; metadata?: string | null }[] }[]
+    topics: readonly {
+      topic: string
+      partitions: readonly { partition: number; offset: string; metadata?: string | null }[]
+    }[]
   }): Promise<unknown>
 }
 
@@ -128,7 +139,10 @@ export interface GroupBroker extends Broker {
   }): Promise<{ responses: TopicOffsets[] }>
   /** Throws where one of the topics, or one of their partitions, has an error. */
   metadata(topics: readonly string[]): Promise<{
-    readonly topicMetadata: readonly { readonly topic: string; readonly partitionMetadata: readonly PartitionMetadata[] }[]
+    readonly topicMetadata: readonly {
+      readonly topic: string
+      readonly partitionMetadata: readonly PartitionMetadata[]
+    }[]
   }>
 }
 

@@ -94,7 +94,11 @@ function writeHeader(
 }
 
 /** The records behind `headroom` free bytes. */
-function encodeRecords(records: readonly OutboundRecord[], contentSizes: readonly number[], headroom: number): Buffer {
+function encodeRecords(
+  records: readonly OutboundRecord[],
+  contentSizes: readonly number[],
+  headroom: number,
+): Buffer {
   const count = records.length
   const baseTimestamp = (records[0] as OutboundRecord).timestampMs
   let size = headroom
@@ -118,7 +122,8 @@ function encodeRecords(records: readonly OutboundRecord[], contentSizes: readonl
     position = writeHeaders(target, position, record.headers)
   }
   // A buffer that was changed meanwhile would shift everything behind it: better no batch than a broken one.
-  if (position !== size) throw new RangeError(`a record batch took ${position} bytes where ${size} were expected`)
+  if (position !== size)
+    throw new RangeError(`a record batch took ${position} bytes where ${size} were expected`)
   return target
 }
 
@@ -173,7 +178,8 @@ function writeHeaders(target: Buffer, position: number, headers: OutboundHeaders
     } else {
       for (const one of value) {
         position = writeText(target, position, name)
-        position = typeof one === 'string' ? writeText(target, position, one) : writeBytes(target, position, one)
+        position =
+          typeof one === 'string' ? writeText(target, position, one) : writeBytes(target, position, one)
       }
     }
   }

@@ -1,11 +1,11 @@
 import { BusbarError, type PartitionPosition, type Runtime, sleep, type TopicSpec } from '@busbar/core'
+import { createMissing } from './create-topics.js'
 import { withCoordinatorReason } from './find-coordinator.js'
 import { hasKafkaErrorType, kafkaError } from './kafka-error.js'
 import type { Cluster, GroupBroker, PartitionMetadata } from './kafkajs-internals.js'
 import { logRanges, partitionKey, readUncommitted } from './log-offsets.js'
 import { topicMismatches } from './topic-mismatches.js'
 import { describeTopicError, topicError } from './topic-reason.js'
-import { createMissing } from './create-topics.js'
 import { checkTopicSpec } from './topic-spec.js'
 
 export interface TopicsOptions {
@@ -21,12 +21,17 @@ const leadersWithinMs = 10_000
 /** Administration of topics and groups over one cluster of its own. Every method rejects with a `BusbarError`. */
 export class Topics {
   readonly #options: TopicsOptions
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: TopicsOptions) {
     this.#options = options
   }
 
-  async ensure(specs: readonly TopicSpec[]): Promise<void> {
+  ensure(specs: readonly TopicSpec[]): Promise<void> {
+    return this.#alone(() => this.#ensure(specs))
+  }
+
+  async #ensure(specs: readonly TopicSpec[]): Promise<void> {
     for (const spec of specs) checkTopicSpec(spec)
     const { cluster, defaults } = this.#options
     const missing: TopicSpec[] = []
@@ -40,6 +45,7 @@ export class Topics {
       missing.length === 0 ? [] : await this.#asked(doing, () => createMissing(cluster, missing, defaults)),
     )
     for (const { name } of missing) await this.#asked(`Waiting for topic ${name}`, () => this.#untilLed(name))
+    if (missing.length > 0) await this.#asked(doing, () => this.#untilReady(missing.map(({ name }) => name)))
     for (const spec of specs) {
       if (!created.has(spec.name)) await this.#asked(`Topic ${spec.name}`, () => this.#verify(spec))
     }
@@ -50,7 +56,7 @@ export class Topics {
   }
 
   positions(group: string): Promise<PartitionPosition[]> {
-    return this.#asked(`Positions of group ${group}`, () => this.#positions(group))
+    return this.#alone(() => this.#asked(`Positions of group ${group}`, () => this.#positions(group)))
   }
 
   async #positions(group: string): Promise<PartitionPosition[]> {
@@ -63,13 +69,16 @@ export class Topics {
     const committed = responses.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, offset }) => ({ topic, partition, committed: Number(offset) })),
     )
+    if (committed.length === 0) return []
     // A deleted topic's positions stay for a while: they are of no use.
     await this.#load([...new Set(committed.map(({ topic }) => topic))])
     const known = committed.filter(
       ({ topic, partition, committed: position }) =>
-        position >= 0 && cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition),
+        position >= 0 &&
+        cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition),
     )
-    const ranges = await logRanges(cluster, known, readUncommitted)
+    const ranges = await logRanges(cluster, known, readUncommitted, this.#options.runtime)
+    known.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
     return known.map(position => {
       const end = ranges.get(partitionKey(position.topic, position.partition))?.end ?? position.committed
       return { ...position, end, lag: Math.max(0, end - position.committed) }
@@ -79,10 +88,16 @@ export class Topics {
   /** Loads the metadata of those topics that can be seen. */
   async #load(topics: readonly string[]): Promise<void> {
     const { cluster } = this.#options
-    const visible: string[] = []
-    for (const topic of topics) if (!(await topicError(cluster, topic))) visible.push(topic)
-    cluster.targetTopics = new Set(visible)
-    await cluster.refreshMetadata()
+    cluster.targetTopics = new Set(topics)
+    try {
+      await cluster.refreshMetadata()
+    } catch {
+      // One that cannot be seen fails them all.
+      const visible: string[] = []
+      for (const topic of topics) if (!(await topicError(cluster, topic))) visible.push(topic)
+      cluster.targetTopics = new Set(visible)
+      await cluster.refreshMetadata()
+    }
   }
 
   /** The error of a topic that is missing; undefined for one that is there. Rejects for anything else. */
@@ -120,15 +135,30 @@ export class Topics {
           if (!unknown) break
           if (runtime.now() > until) throw error
         }
-        if (runtime.now() > until) throw new BusbarError('CONNECTION_FAILED', `Topic ${topic} has got no leader`)
+        if (runtime.now() > until)
+          throw new BusbarError('CONNECTION_FAILED', `Topic ${topic} has got no leader`)
         await sleep(runtime, 25)
       }
     }
   }
 
+  /** Until the leaders answer for their partitions: the metadata names them a moment before. */
+  async #untilReady(topics: readonly string[]): Promise<void> {
+    const { cluster, runtime } = this.#options
+    await this.#load(topics)
+    const partitions = topics.flatMap(topic =>
+      cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ topic, partition: partitionId })),
+    )
+    await logRanges(cluster, partitions, readUncommitted, runtime).catch(error => {
+      // Whoever may create a topic need not be allowed to read it.
+      if (!hasKafkaErrorType(error, 'TOPIC_AUTHORIZATION_FAILED')) throw error
+    })
+  }
+
   async #verify(spec: TopicSpec): Promise<void> {
     const partitions = await this.#describe(spec.name)
-    const config = spec.config && Object.keys(spec.config).length > 0 ? await this.#config(spec.name) : new Map()
+    const config =
+      spec.config && Object.keys(spec.config).length > 0 ? await this.#config(spec.name) : new Map()
     const differences = topicMismatches(spec, partitions, config)
     if (differences.length === 0) return
     throw new BusbarError(
@@ -145,6 +175,13 @@ export class Topics {
     return new Map(entries.map(({ configName, configValue }) => [configName, configValue]))
   }
 
+  /** One after the other: the cluster knows one set of topics at a time. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work)
+    this.#last = result.catch(() => {})
+    return result
+  }
+
   async #asked<T>(doing: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
@@ -159,7 +196,14 @@ async function describeOn(broker: GroupBroker, topic: string): Promise<readonly 
     const { topicMetadata } = await broker.metadata([topic])
     return topicMetadata.find(each => each.topic === topic)?.partitionMetadata ?? []
   } catch (error) {
-    if (hasKafkaErrorType(error, 'UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED', 'INVALID_TOPIC_EXCEPTION')) {
+    if (
+      hasKafkaErrorType(
+        error,
+        'UNKNOWN_TOPIC_OR_PARTITION',
+        'TOPIC_AUTHORIZATION_FAILED',
+        'INVALID_TOPIC_EXCEPTION',
+      )
+    ) {
       throw describeTopicError(error, topic)
     }
     throw error

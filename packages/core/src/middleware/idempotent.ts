@@ -41,7 +41,7 @@ export function idempotent<Payload = unknown>(store: IdempotencyStore, options: 
       } catch (thrown) {
         await stopRenewing()
         // The claim would run out by itself; releasing it only spares the next attempt the wait.
-        await store.release(key, token).catch(error => context.logger.warn({ err: error }, 'an idempotency claim could not be released'))
+        await store.release(key, token).catch((error: unknown) => context.logger.warn({ err: error }, 'an idempotency claim could not be released'))
         throw thrown
       }
       await stopRenewing()
@@ -75,7 +75,7 @@ function renewing(store: IdempotencyStore, key: string, token: string, leaseMs: 
       kept => {
         if (!kept) context.abort(lost(context))
       },
-      error => context.logger.warn({ err: error }, `an idempotency claim could not be renewed: ${reasonOf(error)}`),
+      (error: unknown) => context.logger.warn({ err: error }, `an idempotency claim could not be renewed: ${reasonOf(error)}`),
     ).then(() => {
       if (!stopped) timer = context.runtime.setTimer(leaseMs / 3, renew)
     })
