@@ -8,6 +8,6 @@ export async function sendRecords(
 ): Promise<readonly RecordPosition[]> {
   await gate()
   const names = new Set(records.map(record => record.topic))
-  await Promise.all([...names].map(name => topics.ensure({ name })))
+  await Promise.all([...names].map(async name => topics.ensure({ name })))
   return records.length === 0 ? [] : transport.send(records)
 }

@@ -6,7 +6,7 @@ import type { Pool, PoolClient } from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testDatabase } from './support/database.js'
-import { OrderPaid, orderService } from './support/order-service.js'
+import { OrderPaid, type OrderService, orderService } from './support/order-service.js'
 import { runProgram } from './support/run-program.js'
 
 const test = suite('transactional')
@@ -190,7 +190,9 @@ if (database !== undefined) {
       const services = await Promise.all(
         [1, 2].map(() => orderService({ pool, table, handle: insert, transactional: { isolation } })),
       )
-      await Promise.all(Array.from({ length: 40 }, (_, i) => services[i % 2]?.deliver(`order ${i >> 2}`)))
+      await Promise.all(
+        Array.from({ length: 40 }, (_, i) => (services[i % 2] as OrderService).deliver(`order ${i >> 2}`)),
+      )
       assert.is(await count(effects), 10)
       await Promise.all(services.map(each => each[Symbol.asyncDispose]()))
     })
@@ -215,7 +217,7 @@ if (database !== undefined) {
       for (const why of [/needs a group/, /not for batches/, /add transactional/])
         assert.ok(
           errors.some(each => why.test(each)),
-          `${why}: ${errors}`,
+          `${why}: ${errors.join()}`,
         )
     })
     await bus.close()

@@ -96,8 +96,8 @@ for (const library of redis === undefined ? [] : libraries) {
 
   test('says what failed when Redis is gone, and that trying again may help', async () => {
     const own = await startRedisOfItsOwn()
-    const { client, close } = await library.connect(own.url)
-    const store = redisStore(client)
+    const gone = await library.connect(own.url)
+    const store = redisStore(gone.client)
     await store.claim('k', 1_000)
     await own.stop()
     const error = await deadline(
@@ -105,7 +105,7 @@ for (const library of redis === undefined ? [] : libraries) {
       'the failure',
       store.claim('k', 1_000).catch((thrown: unknown) => thrown),
     )
-    await close()
+    await gone.close()
     assert.instance(error, BusbarError)
     assert.is((error as BusbarError).code, 'CONNECTION_FAILED')
     assert.ok((error as BusbarError).retryable)

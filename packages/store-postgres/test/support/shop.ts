@@ -92,7 +92,7 @@ export async function shop(database: TestDatabase): Promise<Shop> {
   return made
 }
 
-export function textOf({ value }: OutboundRecord): string {
+function textOf({ value }: OutboundRecord): string {
   return (JSON.parse(Buffer.from(value ?? []).toString()) as { text: string }).text
 }
 

@@ -30,7 +30,7 @@ export const sharedServers: readonly SharedServer[] = [
     isNeededBy: (_, content) => /\b(redisForTests|startRedis)\(/.test(content),
     async start() {
       const redis = await startRedis()
-      return { address: redis.url, stop: redis.stop }
+      return { address: redis.url, stop: () => redis.stop() }
     },
   },
   {
@@ -39,7 +39,7 @@ export const sharedServers: readonly SharedServer[] = [
     isNeededBy: (_, content) => /\b(postgresForTests|startPostgres)\(/.test(content),
     async start() {
       const postgres = await startPostgres()
-      return { address: postgres.url, stop: postgres.stop }
+      return { address: postgres.url, stop: () => postgres.stop() }
     },
   },
 ]

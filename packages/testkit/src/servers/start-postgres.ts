@@ -34,14 +34,14 @@ const recipe: ServerRecipe = {
     if (typeof user === 'string') return user
     if (user.uid !== undefined) await chown(folder, user.uid, -1)
     const data = join(folder, 'data')
-    const init = [...user.command, join(binaries, 'initdb'), '-D', data, '-U', 'postgres', '-A', 'trust']
-    const [command = '', ...args] = [...init, '-E', 'UTF8', '--no-locale', '--no-sync']
-    const initialised = await runCommand(command, args, { cwd: folder })
+    const init = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync']
+    const initdb = user.run(join(binaries, 'initdb'), init)
+    const initialised = await runCommand(initdb.command, initdb.args, { cwd: folder })
     if (initialised.code !== 0) throw new Error(`initdb failed: ${initialised.output.trim()}`)
     const listen = ['-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=']
-    const [server = '', ...options] = [...user.command, join(binaries, 'postgres'), '-D', data]
+    const server = user.run(join(binaries, 'postgres'), ['-D', data, ...listen, ...SETTINGS])
     // An immediate shutdown: the postmaster takes its children and its shared memory along.
-    return { command: server, args: [...options, ...listen, ...SETTINGS], end: 'kill -QUIT "$1"' }
+    return { ...server, end: 'kill -QUIT "$1"' }
   },
   async answers(port) {
     const parameters = Buffer.from('user\0postgres\0database\0postgres\0\0')
@@ -74,15 +74,27 @@ async function findBinaries(): Promise<string | undefined> {
   return folders.find(folder => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
 }
 
-/** What goes before a command so that it doesn't run as root, which Postgres refuses; or why that's impossible. */
-async function unprivilegedUser(): Promise<{ command: string[]; uid?: number } | string> {
-  if (process.getuid?.() !== 0) return { command: [] }
+interface ServerUser {
+  /** Undefined: the user of this process. */
+  readonly uid?: number
+  run(
+    command: string,
+    args: readonly string[],
+  ): { readonly command: string; readonly args: readonly string[] }
+}
+
+/** Who can run Postgres, which refuses root; or why nobody can. */
+async function unprivilegedUser(): Promise<ServerUser | string> {
+  if (process.getuid?.() !== 0) return { run: (command, args) => ({ command, args }) }
   for (const name of ['postgres', 'nobody']) {
     const id = await runCommand('id', ['-u', name])
     if (id.code !== 0) continue
     const group = (await runCommand('id', ['-g', name])).output.trim()
-    const command = ['setpriv', `--reuid=${name}`, `--regid=${group}`, '--clear-groups']
-    return { command, uid: Number(id.output.trim()) }
+    const become = [`--reuid=${name}`, `--regid=${group}`, '--clear-groups']
+    return {
+      uid: Number(id.output.trim()),
+      run: (command, args) => ({ command: 'setpriv', args: [...become, command, ...args] }),
+    }
   }
   return 'Postgres refuses to run as root, and there is no user postgres or nobody'
 }
