@@ -4,11 +4,20 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 
 const root = join(import.meta.dirname, '../..')
-const test = suite('every TypeScript snippet of the documentation is part of a program that is compiled and run')
+const test = suite(
+  'every TypeScript snippet of the documentation is part of a program that is compiled and run',
+)
 
 const pages = ['README.md', 'CONTRIBUTING.md', 'bench/README.md', ...(await markdownOf('docs'))]
 const programs = await Promise.all(
-  ['examples/src', 'examples/test', 'packages/core/test', 'packages/transport-kafka/test'].map(programsOf),
+  [
+    'examples/src',
+    'examples/test',
+    'packages/core/test',
+    'packages/transport-kafka/test',
+    'packages/store-redis/test',
+    'packages/store-postgres/test',
+  ].map(programsOf),
 )
 const sources = programs.flat()
 
@@ -28,7 +37,10 @@ test('links between the pages lead somewhere', async () => {
     const text = await readFile(join(root, page), 'utf8')
     for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
       const path = join(root, page, '..', target)
-      await assert.doesNotReject(readdir(path).catch(() => readFile(path)), `${page} links to ${target}, which is not there`)
+      await assert.doesNotReject(
+        readdir(path).catch(() => readFile(path)),
+        `${page} links to ${target}, which is not there`,
+      )
     }
   }
 })

@@ -16,14 +16,16 @@ import { deadLetter } from './middleware/dead-letter.js'
 import { retry } from './middleware/retry.js'
 import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from './middleware.js'
 import { OwnTopics } from './own-topic.js'
-import { Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
+import { type EncodeOptions, Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
 import { ReplyInbox } from './reply-inbox.js'
 import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
 import { drainWithin, untilAborted } from './runner.js'
+import { sendRecords } from './send-records.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
+import type { OutboundRecord, RecordPosition } from './transport.js'
 import { positive } from './validate.js'
 
 /** Handles one event. The record is acknowledged when it returns, or when the promise that it returns resolves. */
@@ -148,6 +150,24 @@ export class Bus implements AsyncDisposable {
   ): Promise<readonly PublishReceipt[]> {
     requireContract('event', event, 'publishBatch')
     return this.#publisher.publishBatch(event, payloads, options)
+  }
+
+  /**
+   * The record that `publish` would send, without sending it: validated, encoded, in its envelope, through the publish
+   * middleware. For whoever keeps records and sends them later with {@link Bus.send}, as an outbox does. Needs no start.
+   * Rejects with `PAYLOAD_INVALID`, or what a publish middleware throws.
+   */
+  async encode<Out, In>(event: EventDefinition<Out, In>, payload: In, options?: EncodeOptions): Promise<OutboundRecord> {
+    requireContract('event', event, 'encode')
+    return this.#publisher.encode(event, payload, options)
+  }
+
+  /**
+   * Sends records made by {@link Bus.encode}, as they are: no middleware runs. Makes sure of their topics; resolves when
+   * all are stored. Rejects with `BUS_CLOSED` or what the transport reports, `PUBLISH_PARTIAL` where some were stored.
+   */
+  async send(records: readonly OutboundRecord[]): Promise<readonly RecordPosition[]> {
+    return sendRecords({ gate: this.#lifecycle.gate, topics: this.#topics, transport: this.#settings.transport }, records)
   }
 
   /**

@@ -28,6 +28,9 @@ export interface PublishOptions {
   readonly headers?: UserHeaders
 }
 
+/** Options of a record that is encoded now and sent later. */
+export type EncodeOptions = Omit<PublishOptions, 'delayMs'>
+
 /** Where an event was stored, and under which id. */
 export interface PublishReceipt extends RecordPosition {
   readonly id: string
@@ -179,9 +182,7 @@ export class Publisher {
     const chain = this.#chain()
     if (this.#layered) await chain(Object.assign(context, { send }))
     else await send()
-    if (!isSent) {
-      throw new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
-    }
+    if (!isSent) throw notSent(context)
     // Without a position only where others of its batch were refused: then the batch as a whole rejects.
     return { id: context.id, ...(position as unknown as RecordPosition) }
   }
@@ -198,6 +199,23 @@ export class Publisher {
       this.#onion = compose<Sendable>(layers, context => context.send())
     }
     return this.#onion
+  }
+
+  /** The record that `publish` would send, without sending it: encoded, in its envelope, through the publish onion. */
+  async encode(contract: Publishable, payload: unknown, options: PublishOptions = {}): Promise<OutboundRecord> {
+    if (options.delayMs !== undefined) {
+      throw new BusbarError('CONFIG_INVALID', `encoding ${contract.name}: a record has no delay: leave out "delayMs" and send it later`)
+    }
+    this.#options.topics.declare(contract.topic)
+    const { context, record } = await this.#encode(contract, payload, options, {})
+    // Not the onion of `publish`: that one is made at the first send, when no more middleware can be added.
+    const layers = layersOf('publish', this.#options.middleware())
+    let isSent = false
+    await compose<PublishContext>(layers, () => {
+      isSent = true
+    })(context)
+    if (!isSent) throw notSent(context)
+    return record
   }
 
   #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
@@ -237,6 +255,10 @@ export class Publisher {
       },
     }))
   }
+}
+
+function notSent(context: PublishContext): BusbarError {
+  return new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
 }
 
 function encodeValue(contract: Publishable, payload: unknown): Uint8Array | Promise<Uint8Array> {

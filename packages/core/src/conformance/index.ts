@@ -3,3 +3,4 @@ export { type CaseRunner, conformance, type PlannedCase, planCases } from './bin
 export type { ConformanceCase } from './conformance-case.js'
 export type { Ability, ConformanceHarness, Requirement } from './harness.js'
 export type { Connected, Service, World } from './world.js'
+export { type IdempotencyStoreCase, type IdempotencyStoreHarness, idempotencyStoreCases } from './idempotency-store.js'
