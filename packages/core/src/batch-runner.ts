@@ -3,7 +3,7 @@ import type { BatchCollector } from './batch-collector.js'
 import { BusbarError } from './error.js'
 import { Fifo } from './fifo.js'
 import { laneKeyOf } from './partition-session.js'
-import { type DeliverySlot, type Runner, untilAborted } from './runner.js'
+import { type DeliverySlot, type Runner, untilAborted, untried } from './runner.js'
 import type { Runtime, Timer } from './runtime.js'
 import type { Delivery, DeliveryBatch, Outcome } from './transport.js'
 
@@ -41,7 +41,7 @@ export class BatchRunner implements Runner {
   deliver(batch: DeliveryBatch): Promise<void> {
     if (batch.signal.aborted) return Promise.resolve()
     if (this.#drain.signal.aborted) {
-      for (const delivery of batch.deliveries) delivery.settle({ kind: 'nack' })
+      for (const delivery of batch.deliveries) delivery.settle(untried)
       return Promise.resolve()
     }
     const partition = this.#partitionOf(batch)
@@ -54,7 +54,7 @@ export class BatchRunner implements Runner {
   async drain(deadline: AbortSignal): Promise<void> {
     this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
     for (const partition of this.#partitions.values()) {
-      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift()) delivery.settle({ kind: 'nack' })
+      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift()) delivery.settle(untried)
       partition.stop()
     }
     if (this.#running.size === 0) return
@@ -105,13 +105,14 @@ export class BatchRunner implements Runner {
     }
     partition.busy = true
     const collector = this.#options.collector(deliveries.length)
-    const slot = batchSlot(partition.ends, this.#drain.signal)
+    const slot = batchSlot(partition.ends, this.#drain.signal, collector)
+    for (const { record } of deliveries) collector.expect(record)
     const runs = deliveries.map(async delivery => {
-      const outcome = await this.#options.handle(delivery, slot, collector)
-      collector.left()
+      const outcome = await this.#options.handle(delivery, slot, collector).catch((cause): Outcome => ({ kind: 'nack', cause }))
+      collector.left(delivery.record)
       return outcome
     })
-    Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
+    void Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
   }
 
   #finish(partition: BatchedPartition, deliveries: readonly Delivery[], outcomes: readonly Outcome[]): void {
@@ -130,9 +131,13 @@ export class BatchRunner implements Runner {
   }
 }
 
-/** A batch has its partition to itself: a record that waits makes room for nobody. */
-function batchSlot(ends: readonly AbortSignal[], draining: AbortSignal): DeliverySlot {
-  return { ends, draining, enlist: () => {}, retire: () => {}, leave: () => {}, enter: () => undefined }
+/** A batch has its partition to itself: a record that waits makes room for nobody, but the others go on without it. */
+function batchSlot(ends: readonly AbortSignal[], draining: AbortSignal, collector: BatchCollector): DeliverySlot {
+  const enter = () => {
+    collector.enter()
+    return undefined
+  }
+  return { ends, draining, enlist: () => {}, retire: () => {}, leave: () => collector.leave(), enter }
 }
 
 /** The queue of one ownership of one partition. */
@@ -151,7 +156,7 @@ class BatchedPartition {
   handBackKeys(keys: ReadonlySet<string>): void {
     const kept: Delivery[] = []
     for (let delivery = this.queue.shift(); delivery; delivery = this.queue.shift()) {
-      if (delivery.record.key !== null && keys.has(laneKeyOf(delivery.record.key))) delivery.settle({ kind: 'nack' })
+      if (delivery.record.key !== null && keys.has(laneKeyOf(delivery.record.key))) delivery.settle(untried)
       else kept.push(delivery)
     }
     for (const delivery of kept) this.queue.push(delivery)

@@ -18,10 +18,10 @@ import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from 
 import { OwnTopics } from './own-topic.js'
 import { Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
 import { ReplyInbox } from './reply-inbox.js'
-import { failureResponder, replayer, responder } from './reply.js'
+import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
-import { untilAborted } from './runner.js'
+import { drainWithin } from './runner.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
 import { positive } from './validate.js'
@@ -79,15 +79,21 @@ export class Bus implements AsyncDisposable {
     this.name = name
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
-    this.#ownTopics = new OwnTopics(transport, settings.createTopics)
+    this.#ownTopics = new OwnTopics(transport, settings.createTopics, topic => this.#topics.configOf(topic))
     this.#groups = new Groups(settings, this.#topics, this.#ownTopics, this.#report)
     this.#lifecycle = new Lifecycle({
       name,
       runtime,
+      logger,
       connect: signal => transport.connect({ clientId: name, logger, runtime, signal, onEvent: this.#emit }),
       join: async () => void (await Promise.all([this.#delays.resume(), ...this.#groups.all.map(group => group.join())])),
       leave: async () => void (await Promise.allSettled(this.#groups.all.map(group => group.leave()))),
-      close: timeoutMs => this.#close(timeoutMs),
+      drain: deadline => this.#drain(deadline),
+      release: () => {
+        // Also when draining was given up.
+        this.#closeRequests()
+        return transport[Symbol.asyncDispose]()
+      },
     })
     const { gate } = this.#lifecycle
     this.#delays = new Delays({ name, transport, ownTopics: this.#ownTopics, runtime, logger })
@@ -126,7 +132,7 @@ export class Bus implements AsyncDisposable {
    * until the bus is connected.
    * Rejects with `PAYLOAD_INVALID`, `BUS_CLOSED`, or what the transport reports.
    */
-  async publish<Out, In>(event: EventDefinition<Out, In>, payload: In, options?: PublishOptions): Promise<PublishReceipt> {
+  async publish<Out, In>(event: EventDefinition<Out, In>, payload: NoInfer<In>, options?: PublishOptions): Promise<PublishReceipt> {
     requireContract('event', event, 'publish')
     return this.#publisher.publish(event, payload, options)
   }
@@ -137,7 +143,7 @@ export class Bus implements AsyncDisposable {
    */
   async publishBatch<Out, In>(
     event: EventDefinition<Out, In>,
-    payloads: readonly In[],
+    payloads: readonly NoInfer<In>[],
     options: Omit<PublishOptions, 'id'> = {},
   ): Promise<readonly PublishReceipt[]> {
     requireContract('event', event, 'publishBatch')
@@ -149,8 +155,8 @@ export class Bus implements AsyncDisposable {
    * meanwhile holds back only its own key.
    * @throws BusbarError `CONFIG_INVALID`, for example when a group already has a handler of this event and no `name` is given.
    */
-  subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<Out>): Subscription
-  subscribe<Out, In>(event: EventDefinition<Out, In>, options: SubscribeOptions, handler: Handler<Out>): Subscription
+  subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<NoInfer<Out>>): Subscription
+  subscribe<Out, In>(event: EventDefinition<Out, In>, options: SubscribeOptions, handler: Handler<NoInfer<Out>>): Subscription
   subscribe<Out, In>(event: EventDefinition<Out, In>, ...rest: [Handler<Out>] | [SubscribeOptions, Handler<Out>]): Subscription {
     const [options, handler] = withOptions<SubscribeOptions, Handler<Out>>(rest)
     requireContract('event', event, 'subscribe')
@@ -162,8 +168,8 @@ export class Bus implements AsyncDisposable {
    * Handles an event in batches of one partition. Every record has its own outcome: `item.fail(error)` hands back that
    * one; a handler that throws fails all that it has not marked with `done()`.
    */
-  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, handler: BatchHandler<Out>): Subscription
-  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, options: SubscribeBatchOptions, handler: BatchHandler<Out>): Subscription
+  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, handler: BatchHandler<NoInfer<Out>>): Subscription
+  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, options: SubscribeBatchOptions, handler: BatchHandler<NoInfer<Out>>): Subscription
   subscribeBatch<Out, In>(
     event: EventDefinition<Out, In>,
     ...rest: [BatchHandler<Out>] | [SubscribeBatchOptions, BatchHandler<Out>]
@@ -187,12 +193,12 @@ export class Bus implements AsyncDisposable {
    */
   reply<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
-    handler: ReplyHandler<Out, ReplyIn>,
+    handler: ReplyHandler<Out, NoInfer<ReplyIn>>,
   ): Subscription
   reply<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
     options: SubscribeOptions,
-    handler: ReplyHandler<Out, ReplyIn>,
+    handler: ReplyHandler<Out, NoInfer<ReplyIn>>,
   ): Subscription
   reply<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
@@ -202,15 +208,16 @@ export class Bus implements AsyncDisposable {
     requireContract('request', request, 'reply')
     requireHandler(handler, `reply to ${request.name}`)
     const answering = {
-      request: request as AnyRequest,
+      request: request,
       handler: handler as (payload: unknown, context: EventContext) => unknown,
       publisher: this.#publisher,
       runtime: this.#settings.runtime,
     }
-    return this.#subscribe(request as AnyRequest, options, {
+    return this.#subscribe(request, options, {
       handle: responder(answering),
       onFailure: failureResponder(answering),
       replay: replayer(answering),
+      resultOf: answerOf(answering),
     })
   }
 
@@ -221,12 +228,11 @@ export class Bus implements AsyncDisposable {
    */
   async request<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
-    payload: In,
+    payload: NoInfer<In>,
     options: RequestCallOptions = {},
   ): Promise<ReplyOut> {
     requireContract('request', request, 'request')
-    this.#lifecycle.gate()
-    return (await this.#requester.request(request as AnyRequest, payload, options)) as ReplyOut
+    return (await this.#requester.request(request, payload, options)) as ReplyOut
   }
 
   /**
@@ -235,11 +241,11 @@ export class Bus implements AsyncDisposable {
    */
   requestMany<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
-    payload: In,
+    payload: NoInfer<In>,
     options: RequestManyOptions = {},
   ): Observable<RequestOutcome<ReplyOut>> {
     requireContract('request', request, 'requestMany')
-    return this.#requester.requestMany(request as AnyRequest, payload, options) as Observable<RequestOutcome<ReplyOut>>
+    return this.#requester.requestMany(request, payload, options) as Observable<RequestOutcome<ReplyOut>>
   }
 
   /** Calls back for what happens without a caller: rebalances, lost positions, consumers that died. Returns what ends it. */
@@ -251,10 +257,14 @@ export class Bus implements AsyncDisposable {
   /**
    * The dead letters of a group: list, replay, discard. `topics`: those whose dead letters are meant; default: those that
    * this bus subscribed to in the group.
+   * @throws BusbarError `CONFIG_INVALID` when there are none.
    */
   deadLetters(group: string = this.name, options: { readonly topics?: readonly string[] } = {}): DeadLetters {
     const { transport, runtime } = this.#settings
     const topics = options.topics ?? this.#groups.topicsOf(group)
+    if (topics.length === 0) {
+      throw new BusbarError('CONFIG_INVALID', `deadLetters(${JSON.stringify(group)}): this bus subscribed to nothing in that group: name the topics (option "topics")`)
+    }
     return new DeadLetters({ group, topics, transport, runtime, ownTopics: this.#ownTopics })
   }
 
@@ -292,14 +302,16 @@ export class Bus implements AsyncDisposable {
   #subscribe(
     contract: AnyEvent | AnyRequest,
     options: SubscribeOptions,
-    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'batch'>,
+    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'resultOf' | 'batch'>,
   ): Subscription {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name
     if (group !== false) requireName(`subscribing to ${contract.name}, option "group"`, group)
+    if (options.name !== undefined) requireName(`subscribing to ${contract.name}, option "name"`, options.name)
     const name = options.name ?? `${group === false ? 'broadcast' : group}/${contract.name}`
     const failsForGood = contract.kind === 'event' && (options.onFailure ?? (group === false ? 'hand-back' : 'dead-letter')) === 'dead-letter'
     const own = (options.use ?? []).map(each => subscriptionMiddleware(each, name))
+    if (group === false) refuseReturns(options, own, name)
     const bound = new BoundSubscription({
       ...inner,
       name,
@@ -313,43 +325,33 @@ export class Bus implements AsyncDisposable {
     this.#topics.declare(contract.topic)
     const consumer = this.#groups.add(bound, options)
     const ready = this.#lifecycle.started ? this.#joinLater(consumer, name) : this.#lifecycle.ready
-    const close = async ({ timeoutMs = defaultCloseMs }: CloseOptions = {}) => {
-      await this.#withDeadline(timeoutMs, `subscription ${name}`, deadline => this.#groups.remove(bound, deadline))
+    let closed: Promise<void> | undefined
+    const close = ({ timeoutMs = defaultCloseMs }: CloseOptions = {}) => {
+      closed ??= drainWithin(this.#settings, timeoutMs, `subscription ${name}`, deadline => this.#groups.remove(bound, deadline))
+      return closed
     }
     return { name, group, ready, close, [Symbol.asyncDispose]: () => close() }
   }
 
-  /** Joins a group of a running bus; whoever does not look at `ready` finds a failure in the log. */
+  /** Joins a group of a bus that runs, or soon will; whoever does not look at `ready` finds a failure in the log. */
   #joinLater(consumer: GroupConsumer, subscription: string): Promise<void> {
-    const joined = consumer.join()
-    joined.catch(thrown => this.#settings.logger.error({ err: thrown, subscription }, 'subscription cannot receive'))
+    const joined = this.#lifecycle.ready.then(() => consumer.join())
+    joined.catch((thrown: unknown) => {
+      if (thrown instanceof BusbarError && thrown.code === 'BUS_CLOSED') return
+      this.#settings.logger.error({ err: thrown, subscription }, 'subscription cannot receive')
+    })
     return joined
   }
 
-  async #close(timeoutMs: number): Promise<void> {
-    const { transport, logger } = this.#settings
-    await this.#withDeadline(timeoutMs, `bus ${this.name}`, async deadline => {
-      const left = await Promise.allSettled([
-        this.#delays.close(deadline),
-        ...this.#groups.all.map(group => group.close(deadline)),
-      ])
-      for (const each of left) if (each.status === 'rejected') logger.warn({ err: each.reason }, 'a group could not be left cleanly')
-      this.#requester.close(new BusbarError('BUS_CLOSED', `bus ${this.name} was closed while the request waited for its reply`))
-      await this.#inbox.close()
-      await untilAborted(transport[Symbol.asyncDispose](), deadline)
-    })
+  async #drain(deadline: AbortSignal): Promise<void> {
+    const [left] = await Promise.all([this.#groups.close(deadline), this.#delays.close(deadline)])
+    for (const each of left) if (each.status === 'rejected') this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
+    this.#closeRequests()
+    await this.#inbox.close()
   }
 
-  async #withDeadline(timeoutMs: number, what: string, run: (deadline: AbortSignal) => Promise<void>): Promise<void> {
-    const deadline = new AbortController()
-    const reason = new BusbarError('ABORTED', `${what} was closed and this did not finish within ${timeoutMs} ms`)
-    const timer = this.#settings.runtime.setTimer(timeoutMs, () => deadline.abort(reason))
-    try {
-      await run(deadline.signal)
-    } finally {
-      timer.cancel()
-    }
-    if (deadline.signal.aborted) this.#settings.logger.warn({ timeoutMs }, `${what} did not drain in time: unfinished records were handed back`)
+  #closeRequests(): void {
+    this.#requester.close(new BusbarError('BUS_CLOSED', `bus ${this.name} was closed while the request waited for its reply`))
   }
 
   #withDefaults(middleware: readonly Middleware[]): readonly Middleware[] {
@@ -362,17 +364,19 @@ export class Bus implements AsyncDisposable {
   }
 
   readonly #report = (report: DeliveryReport): void => {
-    for (const listener of this.#deliveryListeners) listener(report)
+    for (const listener of this.#deliveryListeners) this.#call(listener, report, 'deliveries')
   }
 
   readonly #emit = (event: BusEvent): void => {
     logBusEvent(this.#settings.logger, event)
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (thrown) {
-        this.#settings.logger.error({ err: thrown }, `a listener of bus events threw: ${reasonOf(thrown)}`)
-      }
+    for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
+  }
+
+  #call<T>(listener: (what: T) => void, what: T, of: string): void {
+    try {
+      listener(what)
+    } catch (thrown) {
+      this.#settings.logger.error({ err: thrown }, `a listener of ${of} threw: ${reasonOf(thrown)}`)
     }
   }
 }
@@ -391,6 +395,16 @@ function requireContract(kind: 'event' | 'request', given: { readonly kind?: unk
 
 function requireHandler(handler: unknown, doing: string): void {
   if (typeof handler !== 'function') throw new BusbarError('CONFIG_INVALID', `${doing}: the last argument must be the handler function`)
+}
+
+/** A broadcast has no topics by which records could come back, and keeps no position: a failure is handed back. */
+function refuseReturns(options: SubscribeOptions, own: readonly Middleware[], subscription: string): void {
+  const returning = own.find(each => each.returnTopics)
+  if (!returning && options.onFailure !== 'dead-letter') return
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `subscription ${subscription}: ${returning ? `middleware "${returning.name}"` : 'option "onFailure"'} needs a group, and a broadcast has none`,
+  )
 }
 
 function subscriptionMiddleware(given: MiddlewareLike, subscription: string): Middleware {

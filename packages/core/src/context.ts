@@ -132,6 +132,10 @@ export class DeliveryContext implements EventContext {
   result: Uint8Array | undefined
   /** Answers a duplicate with the result of its first delivery. */
   replay: ((context: DeliveryContext, result: Uint8Array) => Promise<void>) | undefined
+  /** What a failure is remembered with, if it is an answer: a declared error to a request. */
+  resultOf: ((thrown: unknown) => Promise<Uint8Array> | undefined) | undefined
+  /** Runs something as if inside of the handler's asynchronous context. */
+  scope: (<R>(run: () => R) => R) | undefined
   /** Set between the record phase and the event phase. */
   payload: unknown
   /** Why the envelope cannot be read; decoding fails with it. */
@@ -142,13 +146,16 @@ export class DeliveryContext implements EventContext {
   readonly #event: string
   readonly #logger: Logger
   readonly #slot: DeliverySlot
+  /** Signals that end it: its partition's, the drain deadline's, and its subscription's. */
+  readonly #ends: readonly AbortSignal[]
   #headers: MessageHeaders | undefined
   #linked: AbortController | undefined
   #values: ContextValues | undefined
   #child: Logger | undefined
   #onEnd: ((event: Event) => void) | undefined
+  #isReleased = false
 
-  constructor(place: DeliveryPlace, record: InboundRecord, arrival: Arrival) {
+  constructor(place: DeliveryPlace, record: InboundRecord, arrival: Arrival, end: AbortSignal) {
     this.group = place.group
     this.subscription = place.subscription
     this.#event = place.event
@@ -159,6 +166,7 @@ export class DeliveryContext implements EventContext {
     this.collector = arrival.collector
     this.#envelope = arrival.envelope
     this.#slot = arrival.slot
+    this.#ends = [...arrival.slot.ends, end]
     this.runtime = place.runtime
     this.forward = place.forward
   }
@@ -198,9 +206,10 @@ export class DeliveryContext implements EventContext {
     if (this.#linked) return this.#linked.signal
     const linked = new AbortController()
     const onEnd = (event: Event) => linked.abort((event.target as AbortSignal).reason)
-    for (const end of this.#slot.ends) {
+    for (const end of this.#ends) {
       if (end.aborted) linked.abort(end.reason)
-      else end.addEventListener('abort', onEnd, { once: true })
+      // A handler that keeps its context and asks later: the delivery is over, nothing would let go of the listener.
+      else if (!this.#isReleased) end.addEventListener('abort', onEnd, { once: true })
     }
     this.#linked = linked
     this.#onEnd = onEnd
@@ -213,7 +222,7 @@ export class DeliveryContext implements EventContext {
     })
   }
   async waitFor(register: (go: () => void) => () => void): Promise<void> {
-    const signals = [...this.#slot.ends, this.#slot.draining]
+    const signals = [...this.#ends, this.#slot.draining]
     const aborted = signals.find(signal => signal.aborted)
     if (aborted) throw aborted.reason
     this.#slot.leave()
@@ -236,9 +245,9 @@ export class DeliveryContext implements EventContext {
     } finally {
       await this.#slot.enter()
     }
-    // It may have ended while it waited for room, after it need not wait any more.
-    const ended = this.#slot.ends.find(end => end.aborted)
-    if (ended) throw ended.reason
+    // Room may have come long after the wait was over.
+    const late = signals.find(signal => signal.aborted)
+    if (late) throw late.reason
   }
   conclude(conclusion: Conclusion, error?: unknown): void {
     this.conclusion = conclusion
@@ -256,11 +265,12 @@ export class DeliveryContext implements EventContext {
     this.#linked?.abort(reason)
   }
   get ended(): boolean {
-    return this.#slot.ends.some(end => end.aborted)
+    return this.#slot.draining.aborted || this.#ends.some(end => end.aborted)
   }
   /** Lets go of the partition's signals, which live longer than this delivery. */
   release(): void {
-    if (this.#onEnd) for (const end of this.#slot.ends) end.removeEventListener('abort', this.#onEnd)
+    this.#isReleased = true
+    if (this.#onEnd) for (const end of this.#ends) end.removeEventListener('abort', this.#onEnd)
   }
   get values(): ContextValues {
     this.#values ??= new ContextValues()

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { BusbarError } from './error.js'
 import { Fifo } from './fifo.js'
 import { laneKeyOf } from './partition-session.js'
-import { type DeliverySlot, type Runner, untilAborted } from './runner.js'
+import { type DeliverySlot, type Runner, untilAborted, untried } from './runner.js'
 import type { Delivery, DeliveryBatch, Outcome } from './transport.js'
 
 export interface LaneRunnerOptions {
@@ -44,7 +44,7 @@ export class LaneRunner implements Runner {
   deliver(batch: DeliveryBatch): Promise<void> {
     if (batch.signal.aborted) return Promise.resolve()
     if (this.#drain.signal.aborted) {
-      for (const delivery of batch.deliveries) delivery.settle({ kind: 'nack' })
+      for (const delivery of batch.deliveries) delivery.settle(untried)
       return Promise.resolve()
     }
     const partition = this.#partitionOf(batch)
@@ -57,6 +57,11 @@ export class LaneRunner implements Runner {
     for (const partition of this.#partitions.values()) partition.handBack()
     this.#ready.clear()
     this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
+    // Whoever waits for room gives up now, and needs none for that.
+    for (let returning = this.#returning.shift(); returning; returning = this.#returning.shift()) {
+      this.#active += 1
+      returning()
+    }
     if (this.#running.size === 0) return
     await untilAborted(new Promise<void>(resolve => this.#idle.push(resolve)), deadline)
     if (this.#running.size === 0) return
@@ -112,6 +117,7 @@ export class LaneRunner implements Runner {
   #run(lane: Lane, delivery: Delivery): void {
     const { partition } = lane
     partition.queued -= 1
+    partition.welcomeIfBelow(this.#options.maxQueued)
     this.#running.add(delivery)
     this.#active += 1
     const slot = new LaneSlot(partition.ends, this.#drain.signal, this.#room)
@@ -239,7 +245,7 @@ class PartitionLanes {
     this.lanes.delete(lane.key)
     for (let delivery = lane.queue.shift(); delivery; delivery = lane.queue.shift()) {
       this.queued -= 1
-      delivery.settle({ kind: 'nack' })
+      delivery.settle(untried)
     }
   }
 

@@ -4,10 +4,11 @@ import type { PublishContext } from './context.js'
 import { ContextValues } from './context-values.js'
 import type { Delays } from './delays.js'
 import { envelopeHeaders } from './envelope.js'
-import { BusbarError, type RecordFailure } from './error.js'
+import { BusbarError } from './error.js'
 import type { AnyEvent } from './event.js'
 import { checkUserHeaders, type UserHeaders } from './headers.js'
 import { layersOf, type Middleware } from './middleware.js'
+import { PublishGathering, settleAll } from './publish-gathering.js'
 import type { Runtime } from './runtime.js'
 import type { ContractTopic } from './topic.js'
 import type { TopicRegistry } from './topic-registry.js'
@@ -74,6 +75,8 @@ export class Publisher {
   readonly #options: PublisherOptions
   #onion: ((context: Sendable) => Promise<void>) | undefined
   #layered = false
+  /** By topic, while a publish to it waits for something: resolves when the last of them has gone to the transport. */
+  readonly #tails = new Map<string, Promise<void>>()
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -81,16 +84,16 @@ export class Publisher {
 
   /** Publishes one payload; resolves when it is stored. */
   async publish(contract: Publishable, payload: unknown, options: PublishOptions = {}, route: Route = {}): Promise<PublishReceipt> {
-    const encoding = this.#encode(contract, payload, options, route)
-    const encoded = encoding instanceof Promise ? await encoding : encoding
-    const opening = this.#open(contract)
-    if (opening) await opening
-    return this.#send(encoded)
+    const ready = after(this.#encode(contract, payload, options, route), encoded => this.#opened(contract, encoded))
+    // Replies have no order among each other, and share their topic: none may wait for another.
+    const isOrdered = contract.kind !== 'reply'
+    if (!(ready instanceof Promise) && !(isOrdered && this.#tails.has(contract.topic.name))) return this.#send(ready)
+    return this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
   }
 
   /** Publishes many payloads; nothing is sent unless all of them can be encoded. */
   async publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
-    const encoded = await Promise.all(payloads.map(async (payload, index) => {
+    const encoding = Promise.all(payloads.map(async (payload, index) => {
       try {
         return await this.#encode(event, payload, options, {})
       } catch (thrown) {
@@ -98,13 +101,41 @@ export class Publisher {
         throw new BusbarError(error.code, `record ${index} of a batch of ${payloads.length}, nothing was sent: ${error.message}`, { cause: error })
       }
     }))
+    const ready = encoding.then(encoded => this.#opened(event, encoded))
+    const encoded = await this.#inTurn(event.topic.name, ready)
     if (encoded.length === 0) return []
-    const opening = this.#open(event)
-    if (opening) await opening
+    const { transport } = this.#options
     this.#chain()
-    if (this.#layered || options.delayMs !== undefined) return settleAll(encoded.map(each => this.#send(each)))
-    const positions = await this.#options.transport.send(encoded.map(each => each.record))
-    return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
+    if (options.delayMs !== undefined) return settleAll(encoded.map(each => this.#send(each)))
+    if (!this.#layered) {
+      const positions = await transport.send(encoded.map(each => each.record))
+      return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
+    }
+    const gathering = new PublishGathering(encoded.length, records => transport.send(records))
+    return settleAll(
+      encoded.map((each, index) => this.#send(each, record => gathering.join(index, record)).finally(() => gathering.left())),
+    )
+  }
+
+  /**
+   * Waits until what was published before to the same topic has gone to the transport: publishes wait for different
+   * things (the start, their topic, an asynchronous schema), and must not overtake each other.
+   */
+  #inTurn<T>(topic: string, ready: T | Promise<T>): Promise<T> {
+    const before = this.#tails.get(topic) ?? Promise.resolve()
+    if (ready instanceof Promise) ready.catch(() => {})
+    const turn = before.then(() => ready)
+    const passed = () => {
+      if (this.#tails.get(topic) === tail) this.#tails.delete(topic)
+    }
+    const tail = turn.then(passed, passed)
+    this.#tails.set(topic, tail)
+    return turn
+  }
+
+  #opened<T>(contract: Publishable, encoded: T): T | Promise<T> {
+    const opening = this.#open(contract)
+    return opening ? opening.then(() => encoded) : encoded
   }
 
   /** Waits, if need be, for the connection and for the topic. Awaited only when there is something to wait for. */
@@ -116,23 +147,26 @@ export class Publisher {
     return opening ? opening.then(ensure) : ensure()
   }
 
-  async #send({ context, record, dueAtMs }: Encoded): Promise<PublishReceipt> {
+  async #send({ context, record, dueAtMs }: Encoded, sendRecord = this.#sendRecord): Promise<PublishReceipt> {
     let position: RecordPosition | undefined
+    let isSent = false
     const send = async () => {
-      if (dueAtMs !== undefined) {
-        position = await this.#options.delays.schedule(record, dueAtMs)
-        return
-      }
-      const positions = await this.#options.transport.send([record])
-      position = positions[0]
+      position = await (dueAtMs === undefined ? sendRecord(record) : this.#options.delays.schedule(record, dueAtMs))
+      isSent = true
     }
     const chain = this.#chain()
     if (this.#layered) await chain(Object.assign(context, { send }))
     else await send()
-    if (position === undefined) {
+    if (!isSent) {
       throw new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
     }
-    return { id: context.id, ...position }
+    // Without a position only where others of its batch were refused: then the batch as a whole rejects.
+    return { id: context.id, ...(position as unknown as RecordPosition) }
+  }
+
+  readonly #sendRecord = async (record: OutboundRecord): Promise<RecordPosition | undefined> => {
+    const [position] = await this.#options.transport.send([record])
+    return position
   }
 
   #chain(): (context: Sendable) => Promise<void> {
@@ -152,6 +186,9 @@ export class Publisher {
     }
     if (options.headers) checkUserHeaders(options.headers, `publishing ${type}`)
     const id = options.id ?? runtime.uuid()
+    if (typeof id !== 'string' || id === '' || !id.isWellFormed()) {
+      throw new BusbarError('HEADER_INVALID', `publishing ${type}: option "id" must be a non-empty, well-formed text`)
+    }
     const timestampMs = runtime.now()
     const headers = envelopeHeaders({ id, type, source }, timestampMs, contract.codec)
     if (options.headers) Object.assign(headers, options.headers)
@@ -199,19 +236,4 @@ function keyOf(contract: Publishable, payload: unknown, options: PublishOptions)
   if (typeof key === 'string') return Buffer.from(key)
   if (key instanceof Uint8Array) return key
   throw new BusbarError('CONFIG_INVALID', `publishing ${contract.name}: its key must be text or bytes, got ${typeof key}`)
-}
-
-/** All receipts, or `PUBLISH_PARTIAL` with what failed. */
-async function settleAll(sends: readonly Promise<PublishReceipt>[]): Promise<readonly PublishReceipt[]> {
-  const receipts: PublishReceipt[] = []
-  const failures: RecordFailure[] = []
-  for (const [index, result] of (await Promise.allSettled(sends)).entries()) {
-    if (result.status === 'fulfilled') receipts.push(result.value)
-    else failures.push({ index, error: BusbarError.from(result.reason, 'PUBLISH_FAILED', `publishing record ${index}`) })
-  }
-  if (failures.length === 0) return receipts
-  throw new BusbarError('PUBLISH_PARTIAL', `${failures.length} of ${sends.length} records were not published, the first because: ${failures[0]?.error.message}`, {
-    failures,
-    cause: failures[0]?.error,
-  })
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { BatchCollector } from './batch-collector.js'
 import { compose } from './compose.js'
 import { type Arrival, type Conclusion, DeliveryContext, type Forward } from './context.js'
@@ -7,8 +8,9 @@ import { BusbarError } from './error.js'
 import type { Logger } from './logger.js'
 import { inOrder, layersOf, type Middleware } from './middleware.js'
 import type { AnyRequest } from './request.js'
+import { groupOf, subscriptionOf } from './return-headers.js'
+import { untilAborted } from './runner.js'
 import type { Runtime } from './runtime.js'
-import { subscriptionOf } from './return-headers.js'
 import type { Delivery, InboundRecord } from './transport.js'
 
 /** How the innermost part of a subscription is called. */
@@ -31,6 +33,8 @@ export interface BoundSubscriptionOptions {
   readonly onFailure?: (context: DeliveryContext, thrown: unknown) => Promise<void>
   /** Answers a duplicate with the result that its first delivery was completed with. */
   readonly replay?: (context: DeliveryContext, result: Uint8Array) => Promise<void>
+  /** What a failure is completed with, if it is an answer like any other. */
+  readonly resultOf?: (thrown: unknown) => Promise<Uint8Array> | undefined
   readonly batch?: BatchSettings
   readonly logger: Logger
   readonly runtime: Runtime
@@ -44,9 +48,14 @@ export class BoundSubscription {
   readonly contract: AnyEvent | AnyRequest
   readonly batch: BatchSettings | undefined
   readonly #options: BoundSubscriptionOptions
+  readonly #end = new AbortController()
   #run: ((context: DeliveryContext) => Promise<void>) | undefined
+  #running = 0
+  #idle: (() => void)[] = []
 
   constructor(options: BoundSubscriptionOptions) {
+    // Every running delivery may listen to it.
+    setMaxListeners(0, this.#end.signal)
     this.name = options.name
     this.group = options.group
     this.contract = options.contract
@@ -62,9 +71,13 @@ export class BoundSubscription {
     return this.#options.middleware().flatMap(each => each.returnTopics?.(topic, group) ?? [])
   }
 
-  /** Whether a record with this envelope, of its topic or come back to it, is for this subscription. */
-  accepts(record: InboundRecord, envelope: Envelope | undefined, isRequest: () => boolean): boolean {
-    if (record.topic !== this.contract.topic.name && subscriptionOf(record) !== this.name) return false
+  /** Whether a record is of its topic, or comes back to this very subscription. */
+  isFor(record: InboundRecord): boolean {
+    return record.topic === this.contract.topic.name || (subscriptionOf(record) === this.name && groupOf(record) === this.group)
+  }
+
+  /** Whether a record with this envelope is an event of this subscription. */
+  accepts(envelope: Envelope | undefined, isRequest: () => boolean): boolean {
     if (envelope) return envelope.type === this.contract.name
     return this.contract.kind === 'event' ? this.contract.foreign : isRequest()
   }
@@ -72,18 +85,24 @@ export class BoundSubscription {
   /** Runs one delivery through middleware, decoding and handler; rejects with whatever they reject with. */
   async run(delivery: Delivery, arrival: Arrival): Promise<Concluded> {
     const { group, name: subscription, contract } = this
-    const { logger, runtime, forward, onFailure, replay } = this.#options
+    const { logger, runtime, forward, onFailure, replay, resultOf } = this.#options
     const place = { group, subscription, event: contract.name, logger, runtime, forward }
-    const context = new DeliveryContext(place, delivery.record, arrival)
+    const context = new DeliveryContext(place, delivery.record, arrival, this.#end.signal)
     context.replay = replay
+    context.resultOf = resultOf
     this.#run ??= chainOf(this.#options)
+    this.#running += 1
     try {
       await this.#run(context)
     } catch (thrown) {
-      if (!onFailure || arrival.slot.ends.some(end => end.aborted)) throw thrown
-      await onFailure(context, thrown)
+      const { ends, draining } = arrival.slot
+      // What gave up waiting because the bus closes is for another instance.
+      if (!onFailure || ends.some(end => end.aborted) || (draining.aborted && thrown === draining.reason)) throw thrown
+      await (context.scope ? context.scope(() => onFailure(context, thrown)) : onFailure(context, thrown))
     } finally {
       context.release()
+      this.#running -= 1
+      if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
     const { conclusion: outcome, attempt, failure: error } = context
     return error === undefined ? { outcome, attempt } : { outcome, attempt, error }
@@ -92,6 +111,13 @@ export class BoundSubscription {
   /** Refuses middleware in a wrong order. @throws BusbarError `CONFIG_INVALID` */
   check(): void {
     this.#run ??= chainOf(this.#options)
+  }
+
+  /** Resolves when nothing of it runs; when `deadline` aborts first, the contexts of what still runs abort as well. */
+  async finish(deadline: AbortSignal): Promise<void> {
+    if (this.#running === 0) return
+    await untilAborted(new Promise(resolve => this.#idle.push(resolve)), deadline)
+    if (this.#running > 0) this.#end.abort(deadline.reason)
   }
 }
 

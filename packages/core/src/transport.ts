@@ -165,7 +165,7 @@ export interface DeliveryBatch extends TopicPartition {
 /** One record on its way to its handlers, and the only way to say what became of it. */
 export interface Delivery {
   readonly record: InboundRecord
-  /** 1 on the first delivery to this member; one more each time it comes again after a `nack`. */
+  /** 1 on the first delivery to this member; one more each time it comes again after a `nack` that was tried. */
   readonly attempt: number
   /** Settles the delivery. The first call wins and returns true; later ones, or after the signal aborted, return false. */
   settle(outcome: Outcome): boolean
@@ -175,9 +175,12 @@ export interface Delivery {
  * - `ack`: finished; the position may pass it.
  * - `nack`: handed back; it comes again to this member after `delayMs` (default 0), and what its key has behind it waits
  *   for it: whoever hands a record back hands back, in the same turn, what it holds of that key. Records of other keys
- *   that were acknowledged past it do not come again while this member holds the partition.
+ *   that were acknowledged past it do not come again while this member holds the partition. One that is `untried` was
+ *   handed back without having been handled, and its attempt does not count.
  */
-export type Outcome = { readonly kind: 'ack' } | { readonly kind: 'nack'; readonly delayMs?: number; readonly cause?: unknown }
+export type Outcome =
+  | { readonly kind: 'ack' }
+  | { readonly kind: 'nack'; readonly delayMs?: number; readonly cause?: unknown; readonly untried?: boolean }
 
 export interface TransportSubscription extends AsyncDisposable {
   /** Resolves after disposal; rejects with the reason when the consumer is lost for good. */

@@ -11,6 +11,7 @@ export function timeout(limitMs: number): Middleware {
   return {
     name: 'timeout',
     stage: 'timeout',
+    abandons: true,
     async event(context, next) {
       let expire: (error: BusbarError) => void = () => {}
       const expired = new Promise<never>((_, reject) => {

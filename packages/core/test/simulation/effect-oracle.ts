@@ -60,7 +60,8 @@ export class EffectOracle {
     const of = `${subscription} ${id}`
     const isWrong = {
       done: event !== 'quote' && !this.#effects.has(of),
-      skipped: !this.#marks.has(of),
+      // A request is skipped once its requester has stopped waiting.
+      skipped: event !== 'quote' && !this.#marks.has(of),
       'dead-lettered': !this.#moved.has(`dead-letter ${of}`),
       rescheduled: !this.#moved.has(`retry ${of}`),
       'handed back': false,
