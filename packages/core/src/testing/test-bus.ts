@@ -1,14 +1,14 @@
 import { type MemoryBroker, memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import type { Bus } from '../bus.js'
 import type { BusOptions } from '../bus-options.js'
-import { type DeadLetter, markedBy, readDeadLetter } from '../dead-letter.js'
-import { reasonOf } from '../error.js'
+import type { DeadLetter } from '../dead-letter.js'
 import type { EventDefinition } from '../event.js'
 import { silentLogger } from '../logger.js'
 import type { RequestDefinition } from '../request.js'
 import type { Runtime } from '../runtime.js'
 import { Activities } from './activities.js'
 import { Faults } from './faults.js'
+import { openDeadLetters } from './open-dead-letters.js'
 import { SeededRandom } from './seeded-random.js'
 import { TestBusError } from './test-bus-error.js'
 import { seedOf, type TestBusOptions } from './test-bus-options.js'
@@ -101,7 +101,7 @@ export class TestBus implements AsyncDisposable {
 
   /** Starts every bus that was not started before. */
   async start(): Promise<void> {
-    await this.#until(Promise.all(this.#alive.map(({ bus }) => bus.start())), 'starting')
+    await this.clock.until(Promise.all(this.#alive.map(({ bus }) => bus.start())), 'starting')
   }
 
   /**
@@ -157,15 +157,7 @@ export class TestBus implements AsyncDisposable {
 
   /** Dead letters that were neither replayed nor discarded, of one group or of all. */
   deadLetters(group?: string): readonly DeadLetter[] {
-    const topics = this.broker
-      .topics()
-      .filter(topic => topic.endsWith(group === undefined ? '.dlq' : `.${group}.dlq`))
-    return topics.flatMap(topic => {
-      const records = this.broker.records(topic)
-      const marked = new Set(records.map(markedBy))
-      const open = records.filter(({ partition, offset }) => !marked.has(`${partition}@${offset}`))
-      return open.map(readDeadLetter).filter(letter => letter !== undefined)
-    })
+    return openDeadLetters(this.broker, group)
   }
 
   /** A consumer group, to look at and to disturb. */
@@ -182,7 +174,7 @@ export class TestBus implements AsyncDisposable {
 
   /** Closes every bus that has not crashed. */
   async close(): Promise<void> {
-    await this.#until(Promise.all(this.#alive.map(({ bus }) => bus.close())), 'closing')
+    await this.clock.until(Promise.all(this.#alive.map(({ bus }) => bus.close())), 'closing')
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -191,23 +183,5 @@ export class TestBus implements AsyncDisposable {
 
   get #alive(): readonly WatchedBus[] {
     return this.#buses.filter(({ isCrashed }) => !isCrashed)
-  }
-
-  /** Moves the clock until something that must end has ended. */
-  async #until(work: Promise<unknown>, doing: string): Promise<void> {
-    let end: { readonly thrown?: unknown } | undefined
-    void work.then(
-      () => {
-        end = {}
-      },
-      (thrown: unknown) => {
-        end = { thrown }
-      },
-    )
-    const isOver = await this.clock.advanceUntil(() => end !== undefined, 60_000)
-    if (!isOver) throw new TestBusError(this.seed, `${doing} did not end within a minute of virtual time`)
-    if (end && 'thrown' in end) {
-      throw new TestBusError(this.seed, `${doing}: ${reasonOf(end.thrown)}`, [end.thrown])
-    }
   }
 }

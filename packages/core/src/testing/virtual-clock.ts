@@ -1,3 +1,4 @@
+import { reasonOf } from '../error.js'
 import { systemRuntime } from '../runtime.js'
 import type { Activities } from './activities.js'
 import { TestBusError } from './test-bus-error.js'
@@ -40,6 +41,24 @@ export class VirtualClock {
   /** As `advance`, but stops as soon as a condition holds; resolves with whether it does. */
   advanceUntil(isDone: () => boolean, withinMs: number): Promise<boolean> {
     return this.#drive(isInner => this.#advance(isDone, withinMs, isInner))
+  }
+
+  /** Moves the clock until something that must end has ended, a minute at most. Rejects as it does. */
+  async until(work: Promise<unknown>, doing: string): Promise<void> {
+    const { seed } = this.#options
+    let end: { readonly thrown?: unknown } | undefined
+    void work.then(
+      () => {
+        end = {}
+      },
+      (thrown: unknown) => {
+        end = { thrown }
+      },
+    )
+    const isOver = await this.advanceUntil(() => end !== undefined, 60_000)
+    if (!isOver) throw new TestBusError(seed, `${doing} did not end within a minute of virtual time`)
+    if (end && 'thrown' in end)
+      throw new TestBusError(seed, `${doing}: ${reasonOf(end.thrown)}`, [end.thrown])
   }
 
   /** Runs what there is to run without moving the clock. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { testBus } from '@busbar/core/testing'
 import { CountUsers, type Mailer, registerUsers, UserCreated, WelcomeSent } from './user-service.js'
 
-test('welcomes a user an hour later when the mailer is down', async () => {
+void test('welcomes a user an hour later when the mailer is down', async () => {
   const sent: string[] = []
   let isDown = true
   const mailer: Mailer = {

@@ -56,7 +56,10 @@ export class HandlerOracle {
     // The same place may be held anew while a handler of an earlier ownership still runs: which of them reports can't be
     // told, and the earlier one is handed back.
     const record = outcome === 'handed back' ? open.shift() : open.pop()
-    if (!record) return this.#violations.add('one outcome', `${run} was reported twice`)
+    if (!record) {
+      this.#violations.add('one outcome', `${run} was reported twice`)
+      return
+    }
     if (open.length === 0) this.#begun.get(bus)?.delete(run)
     if (outcome === 'handed back') return
     this.#through.set(record, (this.#through.get(record) ?? new Set()).add(subscription))

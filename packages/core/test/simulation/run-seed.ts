@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
-import type { Bus, BusbarError } from '@busbar/core'
+import type { Bus } from '@busbar/core'
 import { SeededRandom, type TestBus, testBus } from '@busbar/core/testing'
 import { tinyStore } from '../testing/tiny-store.js'
-import { allGroups, Entry, Order, priceOf, Quote, Reminder } from './contracts.js'
+import { allGroups } from './contracts.js'
 import { DeliveryOracle } from './delivery-oracle.js'
 import { EffectOracle } from './effect-oracle.js'
 import { HandlerOracle } from './handler-oracle.js'
 import { type Profile, profileOf, spanMs } from './profile.js'
 import { subscribeAll, type World } from './services.js'
+import { Traffic } from './traffic.js'
 import { type Violation, Violations } from './violations.js'
 import { markedStore, remoteStore } from './watched-store.js'
 
@@ -42,9 +43,8 @@ class ModelRun {
   /** Instances that were neither killed nor told to close. */
   readonly #serving = new Set<Bus>()
   readonly #crashed = new Set<Bus>()
-  readonly #requests: Promise<void>[] = []
+  readonly #traffic: Traffic
   readonly #closing: Promise<void>[] = []
-  #next = 0
 
   constructor(profile: Profile) {
     this.#profile = profile
@@ -70,14 +70,21 @@ class ModelRun {
       published: (event, id) => this.#effects.published(event, id),
       tooEarly: what => this.#violations.add('due time', `${what} came before it was due`),
     }
+    const { effects } = this.#world
+    this.#traffic = new Traffic({
+      profile,
+      random: this.#random,
+      runtime,
+      effects,
+      violations: this.#violations,
+    })
   }
 
   get result(): SeedResult {
     const { seed } = this.#profile
-    const { list } = this.#violations
     return {
       seed,
-      violations: list,
+      violations: this.#violations.list,
       trace: this.#digest.digest('hex'),
       steps: this.#steps,
       effects: this.#effects.effects,
@@ -94,7 +101,7 @@ class ModelRun {
       for (let instance = 0; instance < instances; instance += 1) this.#startInstance()
       await t.start()
       t.faults.chaos = chaos
-      this.#schedulePublishes(client)
+      this.#traffic.schedule(client)
       this.#scheduleMishaps()
       await t.clock.advance(spanMs * 2)
       t.faults.chaos = {}
@@ -103,7 +110,7 @@ class ModelRun {
       await this.#redrive(client)
       this.#effects.finish(new Set())
       await t.clock.advanceUntil(() => false, 20_000)
-      await this.#ended(Promise.all([...this.#requests, ...this.#closing]), 'requests and closes')
+      await t.clock.until(Promise.all([...this.#traffic.requests, ...this.#closing]), 'requests and closes')
       if (seed % 3 === 0) this.#effects.finishOnce('shop/order')
       this.#deliveries.finish(() => true)
       for (const bus of this.#serving) this.#world.handlers.finish(bus)
@@ -128,42 +135,6 @@ class ModelRun {
       this.#trace(`${subscription} ${id} ${outcome} ${attempt}`),
     )
     return bus
-  }
-
-  #schedulePublishes(client: Bus): void {
-    for (let left = this.#profile.orders; left > 0; left -= 1) {
-      this.#at(this.#random.next() * spanMs, () => this.#act(client))
-    }
-  }
-
-  #act(client: Bus): void {
-    this.#next += 1
-    const item = { n: this.#next, who: `c${this.#random.below(5)}` }
-    const kind = this.#random.next()
-    if (kind < 0.55) void this.#publish('order', client.publish(Order, item))
-    else if (kind < 0.7) void this.#publish('entry', client.publish(Entry, item))
-    else if (kind < 0.8) {
-      const delayMs = this.#random.below(8_000)
-      const dueMs = this.#world.now() + delayMs
-      void this.#publish('reminder', client.publish(Reminder, { ...item, dueMs }, { delayMs }))
-    } else this.#requests.push(this.#request(client, item))
-  }
-
-  async #publish(event: string, publishing: Promise<{ readonly id: string }>): Promise<void> {
-    const receipt = await publishing.catch(() => undefined)
-    if (receipt) this.#effects.published(event, receipt.id)
-  }
-
-  async #request(client: Bus, item: { readonly n: number; readonly who: string }): Promise<void> {
-    try {
-      const { n, price } = await client.request(Quote, item, { timeoutMs: 10_000 })
-      if (n !== item.n || price !== priceOf(item.n))
-        this.#violations.add('replies', `${item.n} got the reply of ${n}`)
-    } catch (thrown) {
-      const { code, message } = thrown as BusbarError
-      const isCalm = this.#profile.seed % 3 === 0
-      if (isCalm && code !== 'REMOTE_FAILED') this.#violations.add('replies', `request ${item.n}: ${message}`)
-    }
   }
 
   #scheduleMishaps(): void {
@@ -206,7 +177,7 @@ class ModelRun {
     this.#world.isHealed = true
     for (const group of allGroups) {
       const topics = ['orders', 'notes', 'reminders', 'ledger']
-      await this.#ended(client.deadLetters(group, { topics }).replay(), `the redrive of ${group}`)
+      await this.#t.clock.until(client.deadLetters(group, { topics }).replay(), `the redrive of ${group}`)
     }
     await this.#t.drain()
     const left = this.#deadLetters()
@@ -216,16 +187,6 @@ class ModelRun {
 
   #deadLetters(): Set<string> {
     return new Set(this.#t.deadLetters().map(({ subscription, id }) => `${subscription} ${id}`))
-  }
-
-  async #ended(work: Promise<unknown>, what: string): Promise<void> {
-    let isOver = false
-    const over = work.finally(() => {
-      isOver = true
-    })
-    over.catch(() => {})
-    if (await this.#t.clock.advanceUntil(() => isOver, 3_600_000)) await over
-    else this.#violations.add('everything drained', `${what} did not end`)
   }
 
   #at(delayMs: number, act: () => void): void {

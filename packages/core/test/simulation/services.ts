@@ -121,12 +121,13 @@ export function subscribeAll(bus: Bus, store: IdempotencyStore, world: World): v
     try {
       const [first] = items
       if (first) await nap(world, first.context)
-      for (const { context, payload, fail } of items) {
+      for (const item of items) {
+        const { context, payload } = item
         try {
           mayFail(world, context, payload.n)
           if (world.isAlive(bus)) world.effects.effect(context.subscription, context.id)
         } catch (thrown) {
-          fail(thrown)
+          item.fail(thrown)
         }
       }
     } finally {
