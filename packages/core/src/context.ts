@@ -217,23 +217,25 @@ export class DeliveryContext implements EventContext {
     const signals = [...this.#slot.ends, this.#slot.draining]
     const aborted = signals.find(signal => signal.aborted)
     if (aborted) throw aborted.reason
+    const waited = new Promise<void>((resolve, reject) => {
+      const stopListening = () => {
+        for (const signal of signals) signal.removeEventListener('abort', onAbort)
+      }
+      const onAbort = (event: Event) => {
+        cancel()
+        stopListening()
+        reject((event.target as AbortSignal).reason as Error)
+      }
+      for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
+      const cancel = register(() => {
+        stopListening()
+        resolve()
+      })
+    })
+    // Last: others start in its place at once, and must come behind it where they wait for the same.
     this.#slot.leave()
     try {
-      await new Promise<void>((resolve, reject) => {
-        const stopListening = () => {
-          for (const signal of signals) signal.removeEventListener('abort', onAbort)
-        }
-        const onAbort = (event: Event) => {
-          cancel()
-          stopListening()
-          reject((event.target as AbortSignal).reason as Error)
-        }
-        for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
-        const cancel = register(() => {
-          stopListening()
-          resolve()
-        })
-      })
+      await waited
     } finally {
       await this.#slot.enter()
     }

@@ -102,7 +102,7 @@ export class Publisher {
     const opening = this.#open(event)
     if (opening) await opening
     this.#chain()
-    if (this.#layered || options.delayMs !== undefined) return settleAll(encoded.map(each => this.#send(each)))
+    if (this.#layered || options.delayMs) return settleAll(encoded.map(each => this.#send(each)))
     const positions = await this.#options.transport.send(encoded.map(each => each.record))
     return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
   }
@@ -147,7 +147,7 @@ export class Publisher {
   #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
     const { runtime, source } = this.#options
     const type = contract.name
-    if (options.delayMs !== undefined && !(options.delayMs >= 0)) {
+    if (options.delayMs !== undefined && !(options.delayMs >= 0 && Number.isFinite(options.delayMs))) {
       throw new BusbarError('CONFIG_INVALID', `publishing ${type}: option "delayMs" must be a number of milliseconds, got ${options.delayMs}`)
     }
     if (options.headers) checkUserHeaders(options.headers, `publishing ${type}`)
@@ -167,7 +167,7 @@ export class Publisher {
     }
     return after(encodeValue(contract, payload), value => ({
       context,
-      dueAtMs: options.delayMs === undefined ? undefined : timestampMs + options.delayMs,
+      dueAtMs: options.delayMs ? timestampMs + options.delayMs : undefined,
       record: {
         topic: context.topic,
         ...(route.partition === undefined ? undefined : { partition: route.partition }),
