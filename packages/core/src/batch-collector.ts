@@ -38,6 +38,7 @@ export class BatchCollector {
   /** Joins the batch; resolves or rejects with this record's own outcome. */
   join(context: DeliveryContext): Promise<void> {
     if (this.#waiting.length === 0) this.#scope = new AsyncResource('busbar.batch')
+    this.#forget(context.record)
     return new Promise((resolve, reject) => {
       this.#waiting.push(new Waiting(context, resolve, reject))
       this.#runIfComplete()
@@ -62,7 +63,14 @@ export class BatchCollector {
       const lane = this.#unhandled.get(laneKeyOf(record.key))
       if (lane?.includes(record)) lane.splice(lane.indexOf(record), 1)
     }
+    if (record) this.#forget(record)
     this.#runIfComplete()
+  }
+
+  /** A record whose middleware gave up on it while it waited here is not to be handled. */
+  #forget(record: InboundRecord): void {
+    const index = this.#waiting.findIndex(waiting => waiting.context.record === record)
+    if (index >= 0) this.#waiting.splice(index, 1)
   }
 
   #runIfComplete(): void {
@@ -72,6 +80,7 @@ export class BatchCollector {
     this.#waiting = []
     for (const waiting of inOrder) (this.#mayRun(waiting.context.record) ? records : this.#waiting).push(waiting)
     if (records.length === 0) return
+    for (const { context } of records) context.onStart?.()
     const scope = this.#scope
     if (this.#waiting.length === 0) this.#scope = undefined
     const handled = scope ? scope.runInAsyncScope(this.#handle, undefined, records) : this.#handle(records)

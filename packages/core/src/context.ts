@@ -131,6 +131,8 @@ export class DeliveryContext implements EventContext {
   replay: ((context: DeliveryContext, result: Uint8Array) => Promise<void>) | undefined
   /** What a failure is remembered with, if it is an answer: a declared error to a request. */
   resultOf: ((thrown: unknown) => Promise<Uint8Array> | undefined) | undefined
+  /** Called when the handler of a batch gets this record. */
+  onStart: (() => void) | undefined
   /** Runs something as if inside of the handler's asynchronous context. */
   scope: (<R>(run: () => R) => R) | undefined
   /** Set between the record phase and the event phase. */
