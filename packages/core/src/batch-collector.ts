@@ -39,6 +39,7 @@ export class BatchCollector {
   /** Joins the batch; resolves or rejects with this record's own outcome. */
   join(context: DeliveryContext): Promise<void> {
     if (this.#waiting.length === 0) this.#scope = new AsyncResource('busbar.batch')
+    this.#forget(context.record)
     return new Promise((resolve, reject) => {
       this.#waiting.push(new Waiting(context, resolve, reject))
       this.#runIfComplete()
@@ -63,7 +64,14 @@ export class BatchCollector {
       const lane = this.#lanes.get(laneKeyOf(record.key))
       if (lane?.includes(record)) lane.splice(lane.indexOf(record), 1)
     }
+    if (record) this.#forget(record)
     this.#runIfComplete()
+  }
+
+  /** A record whose middleware gave up on it while it waited here is not to be handled. */
+  #forget(record: InboundRecord): void {
+    const index = this.#waiting.findIndex(waiting => waiting.context.record === record)
+    if (index >= 0) this.#waiting.splice(index, 1)
   }
 
   #runIfComplete(): void {
@@ -86,6 +94,7 @@ export class BatchCollector {
       for (const record of records) record.fail(error)
       return
     }
+    for (const { context } of records) context.onStart?.()
     const scope = this.#scope
     if (this.#waiting.length === 0) this.#scope = undefined
     const handled = scope ? scope.runInAsyncScope(this.#handle, undefined, records) : this.#handle(records)

@@ -134,6 +134,8 @@ export class DeliveryContext implements EventContext {
   replay: ((context: DeliveryContext, result: Uint8Array) => Promise<void>) | undefined
   /** What a failure is remembered with, if it is an answer: a declared error to a request. */
   resultOf: ((thrown: unknown) => Promise<Uint8Array> | undefined) | undefined
+  /** Called when the handler of a batch gets this record. */
+  onStart: (() => void) | undefined
   /** Runs something as if inside of the handler's asynchronous context. */
   scope: (<R>(run: () => R) => R) | undefined
   /** Set between the record phase and the event phase. */
@@ -225,23 +227,25 @@ export class DeliveryContext implements EventContext {
     const signals = [...this.#ends, this.#slot.draining]
     const aborted = signals.find(signal => signal.aborted)
     if (aborted) throw aborted.reason
+    const waited = new Promise<void>((resolve, reject) => {
+      const stopListening = () => {
+        for (const signal of signals) signal.removeEventListener('abort', onAbort)
+      }
+      const onAbort = (event: Event) => {
+        cancel()
+        stopListening()
+        reject((event.target as AbortSignal).reason as Error)
+      }
+      for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
+      const cancel = register(() => {
+        stopListening()
+        resolve()
+      })
+    })
+    // Last: others start in its place at once, and must come behind it where they wait for the same.
     this.#slot.leave()
     try {
-      await new Promise<void>((resolve, reject) => {
-        const stopListening = () => {
-          for (const signal of signals) signal.removeEventListener('abort', onAbort)
-        }
-        const onAbort = (event: Event) => {
-          cancel()
-          stopListening()
-          reject((event.target as AbortSignal).reason as Error)
-        }
-        for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
-        const cancel = register(() => {
-          stopListening()
-          resolve()
-        })
-      })
+      await waited
     } finally {
       await this.#slot.enter()
     }

@@ -31,6 +31,7 @@ export class LaneRunner implements Runner {
   /** Deliveries that waited and go on when there is room. */
   readonly #returning = new Fifo<() => void>()
   #idle: (() => void)[] = []
+  #isPumping = false
 
   constructor(options: LaneRunnerOptions) {
     this.#options = options
@@ -100,6 +101,14 @@ export class LaneRunner implements Runner {
   }
 
   #pump(): void {
+    // Whoever gives room while others are started has them started by this same loop.
+    if (this.#isPumping) return
+    this.#isPumping = true
+    this.#fill()
+    this.#isPumping = false
+  }
+
+  #fill(): void {
     while (this.#active < this.#options.concurrency) {
       const returning = this.#returning.shift()
       if (returning) {

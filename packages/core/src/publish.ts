@@ -131,7 +131,7 @@ export class Publisher {
     if (encoded.length === 0) return []
     const { transport } = this.#options
     this.#chain()
-    if (options.delayMs !== undefined) return settleAll(encoded.map(each => this.#send(each)))
+    if (options.delayMs) return settleAll(encoded.map(each => this.#send(each)))
     if (!this.#layered) {
       const positions = await transport.send(encoded.map(each => each.record))
       return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
@@ -221,7 +221,7 @@ export class Publisher {
   #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
     const { runtime, source } = this.#options
     const type = contract.name
-    if (options.delayMs !== undefined && !(options.delayMs >= 0)) {
+    if (options.delayMs !== undefined && !(options.delayMs >= 0 && Number.isFinite(options.delayMs))) {
       throw new BusbarError('CONFIG_INVALID', `publishing ${type}: option "delayMs" must be a number of milliseconds, got ${options.delayMs}`)
     }
     if (options.headers) checkUserHeaders(options.headers, `publishing ${type}`)
@@ -244,7 +244,7 @@ export class Publisher {
     }
     return after(encodeValue(contract, payload), value => ({
       context,
-      dueAtMs: options.delayMs === undefined ? undefined : timestampMs + options.delayMs,
+      dueAtMs: options.delayMs ? timestampMs + options.delayMs : undefined,
       record: {
         topic: context.topic,
         ...(route.partition === undefined ? undefined : { partition: route.partition }),

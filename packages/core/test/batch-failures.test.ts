@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict'
-import { circuitBreaker, concurrency, correlation, correlationOf, defineEvent, idempotent, retry, throttle } from '@busbar/core'
+import {
+  circuitBreaker,
+  concurrency,
+  correlation,
+  correlationOf,
+  defineEvent,
+  idempotent,
+  type Middleware,
+  retry,
+  sleep,
+  throttle,
+  timeout,
+} from '@busbar/core'
 import { suite } from 'uvu'
 import { Thing, until, world } from './support/failure-world.js'
 import { TestStore } from './support/test-store.js'
@@ -104,6 +116,36 @@ test('a record that waits for another delivery keeps what its key has behind it'
   for (const { id, key } of things('a1', 'a2', 'b1')) await bus.publish(Thing, { id, key }, { id })
   await w.advanceUntil(() => reports.length === 3, 'all')
   assert.deepEqual(handled.filter(id => id.startsWith('a')), ['a1', 'a2'])
+})
+
+test('a time limit is for the handler: waiting for the rest of the batch does not count', async () => {
+  await using w = world()
+  const store = new TestStore(w.runtime)
+  const { bus, reports } = w.service()
+  await store.claim(JSON.stringify(['service', 'service/thing', 'a1']), 5_000)
+  const handled: string[] = []
+  bus.subscribeBatch(Thing, { maxSize: 2, use: [idempotent(store), timeout(100)] }, batch => void handled.push(...batch.map(each => each.payload.id)))
+  await bus.start()
+  for (const { id, key } of things('a1', 'a2')) await bus.publish(Thing, { id, key }, { id })
+  await w.advanceUntil(() => reports.length === 2, 'both')
+  assert.deepEqual(reports.map(({ outcome, attempt }) => `${outcome} ${attempt}`), ['done 1', 'done 1'])
+  assert.deepEqual(handled, ['a1', 'a2'])
+})
+
+test('a record that its middleware gave up on while it waited for its batch is not handled after that', async () => {
+  await using w = world()
+  const store = new TestStore(w.runtime)
+  const { bus, reports } = w.service()
+  await store.claim(JSON.stringify(['service', 'service/thing', 'a1']), 5_000)
+  const handled: string[] = []
+  const impatient: Middleware = { name: 'impatient', abandons: true, event: (_, next) => Promise.race([next(), sleep(w.runtime, 100).then(() => Promise.reject(new Error('too late')))]) }
+  bus.subscribeBatch(Thing, { maxSize: 2, use: [retry({ attempts: 2, delayMs: 10 }), idempotent(store), impatient] }, batch => void handled.push(...batch.map(each => each.payload.id)))
+  await bus.start()
+  for (const { id, key } of things('a1', 'a2')) await bus.publish(Thing, { id, key }, { id })
+  await w.advanceUntil(() => reports.length === 2, 'both')
+  await w.runtime.advance(10_000)
+  assert.deepEqual(handled, ['a1'])
+  assert.deepEqual(reports.map(report => report.outcome), ['dead-lettered', 'done'])
 })
 
 test('what a batch handler publishes is caused by none of its records in particular', async () => {
