@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { bugs } from './planted-bugs/bugs.mjs'
 
 const root = join(import.meta.dirname, '..')
-const seeds = 400
+const seeds = 1_000
 
 const wanted = process.argv.slice(2)
 let missed = 0
@@ -65,7 +65,7 @@ async function change(file, search, replace) {
 
 function run(file, args) {
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [file, ...args], { timeout: 120_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [file, ...args], { timeout: 300_000 }, (error, stdout, stderr) => {
       // 1 says that an oracle objected.
       if (error && error.code !== 1) reject(new Error(`${error.message}\n${stdout}\n${stderr}`))
       else resolve(stdout)

@@ -54,7 +54,7 @@ export const bugs = [
       {
         file: `${core}lane-runner.js`,
         search: `            this.queued -= 1;
-            delivery.settle({ kind: 'nack' });`,
+            delivery.settle(untried);`,
         replace: `            this.queued -= 1;
             delivery.settle({ kind: 'ack' });`,
       },
@@ -107,8 +107,8 @@ export const bugs = [
     changes: [
       {
         file: `${core}subscription.js`,
-        search: 'subscriptionOf(record) !== this.name',
-        replace: 'subscriptionOf(record) === undefined',
+        search: 'subscriptionOf(record) === this.name',
+        replace: 'subscriptionOf(record) !== undefined',
       },
     ],
   },
@@ -128,12 +128,14 @@ export const bugs = [
       {
         file: `${core}middleware/idempotent.js`,
         search: 'const stopRenewing = renewing(',
-        replace: 'await complete(store, key, token, ttlMs, context); const stopRenewing = renewing(',
+        replace:
+          'await complete(store, key, token, { ttlMs }, leaseMs, context); const stopRenewing = renewing(',
       },
       {
         file: `${core}middleware/idempotent.js`,
-        search: 'await stopRenewing();\n            await complete(store, key, token, ttlMs, context);',
-        replace: 'await stopRenewing();',
+        search:
+          'await complete(store, key, token, result ? { ttlMs, result } : { ttlMs }, leaseMs, context);',
+        replace: 'void result;',
       },
     ],
   },
@@ -168,12 +170,17 @@ export const bugs = [
     ],
   },
   {
-    name: 'fetches beyond the limit of a partition',
+    name: 'fetches and delivers beyond the limit of a partition',
     changes: [
       {
         file: `${memory}held-partition.js`,
         search: 'maxInFlight - session.unfinished)',
         replace: 'maxInFlight)',
+      },
+      {
+        file: `${core}partition-session.js`,
+        search: 'let room = this.#options.maxInFlight - ',
+        replace: 'let room = 2 * this.#options.maxInFlight - ',
       },
     ],
   },
@@ -207,9 +214,15 @@ export const bugs = [
     changes: [
       {
         file: `${core}context.js`,
-        search: 'const ended = this.#slot.ends.find(end => end.aborted)',
-        replace: 'const ended = undefined',
+        search: 'const late = signals.find(signal => signal.aborted)',
+        replace: 'const late = undefined',
       },
+    ],
+  },
+  {
+    name: 'leaves within a batch what stands behind a record that was handed back',
+    changes: [
+      { file: `${core}batch-runner.js`, search: 'ends[behind]?.abort(comesAgain)', replace: 'void behind' },
     ],
   },
   {

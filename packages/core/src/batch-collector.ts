@@ -77,23 +77,20 @@ export class BatchCollector {
   #runIfComplete(): void {
     if (this.#waiting.length === 0 || this.#waiting.length < this.#unfinished - this.#away) return
     const inOrder = this.#waiting.sort((one, other) => one.context.offset - other.context.offset)
-    const records: Waiting[] = []
+    const ready: Waiting[] = []
     const chosen = new Set<InboundRecord>()
     this.#waiting = []
     for (const waiting of inOrder) {
       const { record } = waiting.context
       if (this.#mayRun(record, chosen)) {
         chosen.add(record)
-        records.push(waiting)
+        ready.push(waiting)
       } else this.#waiting.push(waiting)
     }
+    // The partition may have moved away meanwhile, or a record before one of these come again: nothing of that is started.
+    const records = ready.filter(({ context }) => !context.ended)
+    for (const each of ready) if (each.context.ended) each.fail(notStarted)
     if (records.length === 0) return
-    // The others may have left because the partition moved away: then nothing more is started.
-    if (records.some(({ context }) => context.ended)) {
-      const error = new BusbarError('ABORTED', 'the batch was not handled: its partition moved away, or the bus is closing')
-      for (const record of records) record.fail(error)
-      return
-    }
     for (const { context } of records) context.onStart?.()
     const scope = this.#scope
     if (this.#waiting.length === 0) this.#scope = undefined
@@ -115,6 +112,8 @@ export class BatchCollector {
     return place < 0 || (lane ?? []).slice(0, place).every(before => chosen.has(before))
   }
 }
+
+const notStarted = new BusbarError('ABORTED', 'not handled with its batch: its partition moved away, the bus is closing, or its key comes again')
 
 /** A record whose onion waits for its outcome. The first settlement wins. */
 export interface WaitingRecord {

@@ -105,10 +105,13 @@ export class BatchRunner implements Runner {
     }
     partition.busy = true
     const collector = this.#options.collector(deliveries.length)
-    const slot = batchSlot(partition.ends, this.#drain.signal, collector)
+    const ends = deliveries.map(() => new AbortController())
     for (const { record } of deliveries) collector.expect(record)
-    const runs = deliveries.map(async delivery => {
+    const runs = deliveries.map(async (delivery, index) => {
+      const own = ends[index] as AbortController
+      const slot = batchSlot([...partition.ends, own.signal], this.#drain.signal, collector)
       const outcome = await this.#options.handle(delivery, slot, collector).catch((cause): Outcome => ({ kind: 'nack', cause }))
+      if (outcome.kind === 'nack') for (const behind of behindOf(index, deliveries)) ends[behind]?.abort(comesAgain)
       collector.left(delivery.record)
       return outcome
     })
@@ -129,6 +132,16 @@ export class BatchRunner implements Runner {
     if (this.#drain.signal.aborted && this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     this.#startOrWait(partition)
   }
+}
+
+const comesAgain = new BusbarError('ABORTED', 'a record before it of its key was handed back, and both come again')
+
+/** The places in a batch of what one of its records has behind it of its key. */
+function behindOf(index: number, deliveries: readonly Delivery[]): readonly number[] {
+  const key = deliveries[index]?.record.key
+  if (!key) return []
+  const lane = laneKeyOf(key)
+  return deliveries.flatMap(({ record }, place) => (place > index && record.key && laneKeyOf(record.key) === lane ? [place] : []))
 }
 
 /** A batch has its partition to itself: a record that waits makes room for nobody, but the others go on without it. */
