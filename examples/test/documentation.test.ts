@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 
 const root = join(import.meta.dirname, '../..')
-const test = suite('every TypeScript snippet of the documentation is part of a program that is compiled and run')
+const test = suite(
+  'every TypeScript snippet of the documentation is part of a program that is compiled and run',
+)
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...(await markdownOf('docs')), ...(await markdownOf('bench'))]
 const programs = await Promise.all(
@@ -28,7 +30,10 @@ test('links between the pages lead somewhere', async () => {
     const text = await readFile(join(root, page), 'utf8')
     for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
       const path = join(root, page, '..', target)
-      await assert.doesNotReject(readdir(path).catch(() => readFile(path)), `${page} links to ${target}, which is not there`)
+      await assert.doesNotReject(
+        readdir(path).catch(() => readFile(path)),
+        `${page} links to ${target}, which is not there`,
+      )
     }
   }
 })
@@ -40,7 +45,9 @@ function withoutIndent(text: string): string {
 
 async function markdownOf(folder: string): Promise<string[]> {
   const entries = await readdir(join(root, folder), { recursive: true })
-  return entries.filter(entry => entry.endsWith('.md') && !entry.includes('node_modules')).map(entry => join(folder, entry))
+  return entries
+    .filter(entry => entry.endsWith('.md') && !entry.includes('node_modules'))
+    .map(entry => join(folder, entry))
 }
 
 async function programsOf(folder: string): Promise<string[]> {

@@ -26,7 +26,10 @@ test('every program has an expected output', async () => {
     path => path.endsWith('.ts') && !path.startsWith('support'),
   )
   const expected = await readdir(join(folder, 'expected'))
-  assert.deepEqual(expected.sort(), programs.map(path => path.replace(/\.ts$/, '.txt').replaceAll('/', '.')).sort())
+  assert.deepEqual(
+    expected.sort(),
+    programs.map(path => path.replace(/\.ts$/, '.txt').replaceAll('/', '.')).sort(),
+  )
 })
 
 test.run()
