@@ -52,7 +52,9 @@ function withoutIndent(text: string): string {
 
 async function markdownOf(folder: string): Promise<string[]> {
   const entries = await readdir(join(root, folder), { recursive: true })
-  return entries.filter(entry => entry.endsWith('.md')).map(entry => join(folder, entry))
+  return entries
+    .filter(entry => entry.endsWith('.md') && !entry.includes('node_modules'))
+    .map(entry => join(folder, entry))
 }
 
 async function programsOf(folder: string): Promise<string[]> {

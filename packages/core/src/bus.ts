@@ -171,8 +171,8 @@ export class Bus implements AsyncDisposable {
   }
 
   /**
-   * Handles an event. A handler that throws has its record handed back: it comes again after a growing delay, and
-   * meanwhile holds back only its own key.
+   * Handles an event. A handler that throws is tried again after a growing delay, which holds back only its own
+   * key, and at last its record becomes a dead letter: see {@link SubscribeOptions.onFailure}.
    * @throws BusbarError `CONFIG_INVALID`, for example when a group already has a handler of this event and no `name` is given.
    */
   subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<NoInfer<Out>>): Subscription

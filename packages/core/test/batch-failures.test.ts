@@ -24,31 +24,48 @@ test('each record has its own attempts and its own dead letter', async () => {
   await using w = world()
   const { bus, reports } = w.service()
   const calls: string[][] = []
-  bus.subscribeBatch(Thing, { maxSize: 4, use: [retry({ attempts: 3, delayMs: 10, jitter: 'none' })] }, batch => {
-    calls.push(batch.map(({ payload, context }) => `${payload.id}${context.attempt}`))
-    for (const { payload, context, fail } of batch) {
-      if (payload.id === 'bad' || (payload.id === 'slow' && context.attempt === 1)) fail(new Error(`no ${payload.id}`))
-    }
-  })
+  bus.subscribeBatch(
+    Thing,
+    { maxSize: 4, use: [retry({ attempts: 3, delayMs: 10, jitter: 'none' })] },
+    batch => {
+      calls.push(batch.map(({ payload, context }) => `${payload.id}${context.attempt}`))
+      for (const { payload, context, fail } of batch) {
+        if (payload.id === 'bad' || (payload.id === 'slow' && context.attempt === 1))
+          fail(new Error(`no ${payload.id}`))
+      }
+    },
+  )
   await bus.start()
   await bus.publishBatch(Thing, things('a', 'bad', 'slow', 'd'))
   await w.advanceUntil(() => reports.length === 4, 'all')
   assert.deepEqual(calls[0], ['a1', 'bad1', 'slow1', 'd1'])
   assert.deepEqual(calls.slice(1).flat(), ['bad2', 'slow2', 'bad3'])
-  assert.deepEqual(reports.map(({ outcome, attempt }) => `${outcome} ${attempt}`).sort(), ['dead-lettered 3', 'done 1', 'done 1', 'done 2'])
-  assert.deepEqual((await bus.deadLetters().list()).map(letter => letter.message), ['no bad'])
+  assert.deepEqual(reports.map(({ outcome, attempt }) => `${outcome} ${attempt}`).sort(), [
+    'dead-lettered 3',
+    'done 1',
+    'done 1',
+    'done 2',
+  ])
+  assert.deepEqual(
+    (await bus.deadLetters().list()).map(letter => letter.message),
+    ['no bad'],
+  )
 })
 
 test('via topic each moves on its own, and the batch goes on', async () => {
   await using w = world()
   const { bus, reports } = w.service()
   const handled: string[] = []
-  bus.subscribeBatch(Thing, { maxSize: 4, use: [retry({ via: 'topic', attempts: 2, delayMs: 1_000 })] }, batch => {
-    for (const { payload, context, fail } of batch) {
-      if (payload.id === 'bad' && context.attempt === 1) fail(new Error('no'))
-      else handled.push(`${payload.id}${context.attempt}`)
-    }
-  })
+  bus.subscribeBatch(
+    Thing,
+    { maxSize: 4, use: [retry({ via: 'topic', attempts: 2, delayMs: 1_000 })] },
+    batch => {
+      for (const { payload, context, fail } of batch) {
+        if (payload.id === 'bad' && context.attempt === 1) fail(new Error('no'))
+        else handled.push(`${payload.id}${context.attempt}`)
+      }
+    },
+  )
   await bus.start()
   await bus.publishBatch(Thing, things('a', 'bad', 'c', 'd'))
   await w.advanceUntil(() => reports.length === 5, 'all')
@@ -64,9 +81,13 @@ for (const [what, middleware] of [
     await using w = world()
     const { bus, reports } = w.service()
     let isDown = true
-    bus.subscribeBatch(Thing, { maxSize: 6, use: [retry({ attempts: 9, delayMs: 10 }), middleware()] }, () => {
-      if (isDown) throw new Error('no')
-    })
+    bus.subscribeBatch(
+      Thing,
+      { maxSize: 6, use: [retry({ attempts: 9, delayMs: 10 }), middleware()] },
+      () => {
+        if (isDown) throw new Error('no')
+      },
+    )
     await bus.start()
     await bus.publishBatch(Thing, things('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'))
     await w.runtime.advance(50)
@@ -81,9 +102,14 @@ test('duplicates within one batch are handled once, and hold up nobody', async (
   const store = new TestStore(w.runtime)
   const { bus, reports } = w.service()
   const handled: string[] = []
-  bus.subscribeBatch(Thing, { maxSize: 10, use: [idempotent(store)] }, batch => void handled.push(...batch.map(each => each.payload.id)))
+  bus.subscribeBatch(
+    Thing,
+    { maxSize: 10, use: [idempotent(store)] },
+    batch => void handled.push(...batch.map(each => each.payload.id)),
+  )
   await bus.start()
-  for (const id of ['a', 'a', 'b', 'a', 'b', 'c', 'c', 'c', 'a', 'd']) await bus.publish(Thing, { id }, { id })
+  for (const id of ['a', 'a', 'b', 'a', 'b', 'c', 'c', 'c', 'a', 'd'])
+    await bus.publish(Thing, { id }, { id })
   await w.advanceUntil(() => reports.length === 10, 'all')
   assert.deepEqual(handled.sort(), ['a', 'b', 'c', 'd'])
 })
@@ -98,7 +124,11 @@ test('also when the store answers in another order than it was asked', async () 
   }
   const { bus, reports } = w.service()
   const handled: string[] = []
-  bus.subscribeBatch(Thing, { maxSize: 4, use: [idempotent(store)] }, batch => void handled.push(...batch.map(each => each.payload.id)))
+  bus.subscribeBatch(
+    Thing,
+    { maxSize: 4, use: [idempotent(store)] },
+    batch => void handled.push(...batch.map(each => each.payload.id)),
+  )
   await bus.start()
   for (const id of ['a', 'a', 'b', 'b']) await bus.publish(Thing, { id }, { id })
   await w.advanceUntil(() => reports.length === 4, 'all')
@@ -111,11 +141,18 @@ test('a record that waits for another delivery keeps what its key has behind it'
   const { bus, reports } = w.service()
   await store.claim(JSON.stringify(['service', 'service/thing', 'a1']), 5_000)
   const handled: string[] = []
-  bus.subscribeBatch(Thing, { maxSize: 3, use: [idempotent(store)] }, batch => void handled.push(...batch.map(each => each.payload.id)))
+  bus.subscribeBatch(
+    Thing,
+    { maxSize: 3, use: [idempotent(store)] },
+    batch => void handled.push(...batch.map(each => each.payload.id)),
+  )
   await bus.start()
   for (const { id, key } of things('a1', 'a2', 'b1')) await bus.publish(Thing, { id, key }, { id })
   await w.advanceUntil(() => reports.length === 3, 'all')
-  assert.deepEqual(handled.filter(id => id.startsWith('a')), ['a1', 'a2'])
+  assert.deepEqual(
+    handled.filter(id => id.startsWith('a')),
+    ['a1', 'a2'],
+  )
 })
 
 test('a time limit is for the handler: waiting for the rest of the batch does not count', async () => {
@@ -124,11 +161,18 @@ test('a time limit is for the handler: waiting for the rest of the batch does no
   const { bus, reports } = w.service()
   await store.claim(JSON.stringify(['service', 'service/thing', 'a1']), 5_000)
   const handled: string[] = []
-  bus.subscribeBatch(Thing, { maxSize: 2, use: [idempotent(store), timeout(100)] }, batch => void handled.push(...batch.map(each => each.payload.id)))
+  bus.subscribeBatch(
+    Thing,
+    { maxSize: 2, use: [idempotent(store), timeout(100)] },
+    batch => void handled.push(...batch.map(each => each.payload.id)),
+  )
   await bus.start()
   for (const { id, key } of things('a1', 'a2')) await bus.publish(Thing, { id, key }, { id })
   await w.advanceUntil(() => reports.length === 2, 'both')
-  assert.deepEqual(reports.map(({ outcome, attempt }) => `${outcome} ${attempt}`), ['done 1', 'done 1'])
+  assert.deepEqual(
+    reports.map(({ outcome, attempt }) => `${outcome} ${attempt}`),
+    ['done 1', 'done 1'],
+  )
   assert.deepEqual(handled, ['a1', 'a2'])
 })
 
@@ -138,14 +182,26 @@ test('a record that its middleware gave up on while it waited for its batch is n
   const { bus, reports } = w.service()
   await store.claim(JSON.stringify(['service', 'service/thing', 'a1']), 5_000)
   const handled: string[] = []
-  const impatient: Middleware = { name: 'impatient', abandons: true, event: (_, next) => Promise.race([next(), sleep(w.runtime, 100).then(() => Promise.reject(new Error('too late')))]) }
-  bus.subscribeBatch(Thing, { maxSize: 2, use: [retry({ attempts: 2, delayMs: 10 }), idempotent(store), impatient] }, batch => void handled.push(...batch.map(each => each.payload.id)))
+  const impatient: Middleware = {
+    name: 'impatient',
+    abandons: true,
+    event: (_, next) =>
+      Promise.race([next(), sleep(w.runtime, 100).then(() => Promise.reject(new Error('too late')))]),
+  }
+  bus.subscribeBatch(
+    Thing,
+    { maxSize: 2, use: [retry({ attempts: 2, delayMs: 10 }), idempotent(store), impatient] },
+    batch => void handled.push(...batch.map(each => each.payload.id)),
+  )
   await bus.start()
   for (const { id, key } of things('a1', 'a2')) await bus.publish(Thing, { id, key }, { id })
   await w.advanceUntil(() => reports.length === 2, 'both')
   await w.runtime.advance(10_000)
   assert.deepEqual(handled, ['a1'])
-  assert.deepEqual(reports.map(report => report.outcome), ['dead-lettered', 'done'])
+  assert.deepEqual(
+    reports.map(report => report.outcome),
+    ['dead-lettered', 'done'],
+  )
 })
 
 test('what a batch handler publishes is caused by none of its records in particular', async () => {
@@ -161,7 +217,10 @@ test('what a batch handler publishes is caused by none of its records in particu
   await bus.start()
   const receipts = await bus.publishBatch(Thing, things('a', 'b'))
   await w.advanceUntil(() => reports.length === 2, 'the batch')
-  assert.deepEqual(own, receipts.map(receipt => receipt.id))
+  assert.deepEqual(
+    own,
+    receipts.map(receipt => receipt.id),
+  )
   const [next] = w.records('next')
   assert.equal(next?.headers['ce_causationid'], undefined)
 })
@@ -169,7 +228,11 @@ test('what a batch handler publishes is caused by none of its records in particu
 test('retries of a batch end with the bus', async () => {
   await using w = world()
   const { bus, reports, lines } = w.service()
-  bus.subscribeBatch(Thing, { maxSize: 2, use: [retry({ attempts: 3, delayMs: 60_000, jitter: 'none' })] }, batch => batch[0]?.fail(new Error('no')))
+  bus.subscribeBatch(
+    Thing,
+    { maxSize: 2, use: [retry({ attempts: 3, delayMs: 60_000, jitter: 'none' })] },
+    batch => batch[0]?.fail(new Error('no')),
+  )
   await bus.start()
   await bus.publishBatch(Thing, things('a', 'b'))
   await w.advanceUntil(() => lines.some(line => line.message.includes('tried again')), 'the wait')

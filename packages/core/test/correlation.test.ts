@@ -22,9 +22,24 @@ test('travels through awaits, timers and nested publishes, each event apart', as
   const ids = Array.from({ length: 20 }, (_, id) => String(id))
   await Promise.all(ids.map(id => bus.publish(Thing, { id }, { id: `first ${id}` })))
   await until(() => reports.length === 40, 'all')
-  const ofEach = (topic: string) => w.records(topic).map(record => [headerOf(record, 'ce_id'), headerOf(record, 'ce_correlationid'), headerOf(record, 'ce_causationid')])
-  for (const [id, correlationId, causationId] of ofEach('next')) assert.deepEqual([correlationId, causationId], [id?.replace('next', 'first'), id?.replace('next', 'first')])
-  for (const [id, correlationId, causationId] of ofEach('last')) assert.deepEqual([correlationId, causationId], [id?.replace('last', 'first'), id?.replace('last', 'next')])
+  const ofEach = (topic: string) =>
+    w
+      .records(topic)
+      .map(record => [
+        headerOf(record, 'ce_id'),
+        headerOf(record, 'ce_correlationid'),
+        headerOf(record, 'ce_causationid'),
+      ])
+  for (const [id, correlationId, causationId] of ofEach('next'))
+    assert.deepEqual(
+      [correlationId, causationId],
+      [id?.replace('next', 'first'), id?.replace('next', 'first')],
+    )
+  for (const [id, correlationId, causationId] of ofEach('last'))
+    assert.deepEqual(
+      [correlationId, causationId],
+      [id?.replace('last', 'first'), id?.replace('last', 'next')],
+    )
   for (const [, correlationId] of ofEach('things')) assert.equal(correlationId, undefined)
 })
 
@@ -59,7 +74,11 @@ test('travels through requests and replies, also those that are errors', async (
   await until(() => reports.length === 2, 'its end')
   const second = await bus.publish(Thing, { id: 'refused' })
   await until(() => reports.length === 4, 'the other end')
-  const correlations = (topic: string) => w.records(topic).map(record => headerOf(record, 'ce_correlationid')).sort()
+  const correlations = (topic: string) =>
+    w
+      .records(topic)
+      .map(record => headerOf(record, 'ce_correlationid'))
+      .sort()
   assert.deepEqual(correlations('ask'), [first.id, second.id].sort())
   assert.deepEqual(correlations('next'), [first.id])
   assert.deepEqual(correlations('busbar.replies'), [first.id, second.id].sort())
@@ -86,7 +105,8 @@ test('costs nothing where it is not installed: no header, and one header less to
     await bus.start()
     await bus.publish(Thing, { id: 'a' })
     await until(() => reports.length === 1, 'handled')
-    return Object.keys(w.records('next')[0]?.headers ?? {}).filter(name => /correlation|causation/.test(name)).length
+    return Object.keys(w.records('next')[0]?.headers ?? {}).filter(name => /correlation|causation/.test(name))
+      .length
   }
   assert.equal(await headersOf(() => {}), 0)
   assert.equal(await headersOf(bus => bus.use(correlation())), 2)

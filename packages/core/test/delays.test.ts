@@ -22,7 +22,10 @@ test('each event comes when it is due, a short delay before a long one', async (
     await w.runtime.advance(from + delayMs - w.runtime.now() - 1)
     assert.equal(at.has(String(delayMs)), false, `${delayMs} came early`)
     await w.advanceUntil(() => at.has(String(delayMs)), `${delayMs}`, 1)
-    assert.ok((at.get(String(delayMs)) as number) <= delayMs + 50, `${delayMs} came at ${at.get(String(delayMs))}`)
+    assert.ok(
+      (at.get(String(delayMs)) as number) <= delayMs + 50,
+      `${delayMs} came at ${at.get(String(delayMs))}`,
+    )
   }
 })
 
@@ -30,7 +33,11 @@ test('goes from step to ever shorter step, and arrives as it was published', asy
   await using w = world()
   const { bus } = w.service()
   await bus.start()
-  const { id } = await bus.publish(Thing, { id: 'a', key: 'k' }, { delayMs: 36_000, headers: { tenant: 'north' } })
+  const { id } = await bus.publish(
+    Thing,
+    { id: 'a', key: 'k' },
+    { delayMs: 36_000, headers: { tenant: 'north' } },
+  )
   await bus.publish(Thing, { id: 'b', key: 'k' })
   await w.advanceUntil(() => w.records('things').length === 2, 'its arrival', 100)
   const hops = (seconds: number) => w.records(`service.delay.${seconds}s`).length
@@ -39,7 +46,10 @@ test('goes from step to ever shorter step, and arrives as it was published', asy
   assert.ok(plain && delayed)
   assert.deepEqual(Object.keys(delayed.headers).sort(), [...Object.keys(plain.headers), 'tenant'].sort())
   assert.equal(headerOf(delayed, 'ce_id'), id)
-  assert.deepEqual([delayed.key, Buffer.from(delayed.value ?? []).toString()], [plain.key, '{"id":"a","key":"k"}'])
+  assert.deepEqual(
+    [delayed.key, Buffer.from(delayed.value ?? []).toString()],
+    [plain.key, '{"id":"a","key":"k"}'],
+  )
 })
 
 test('survives a restart, also of a service that only publishes', async () => {
@@ -61,7 +71,8 @@ test('a process that dies in the middle loses nothing', async () => {
   const second = w.service()
   await first.bus.start()
   await second.bus.start()
-  for (let id = 0; id < 50; id++) await first.bus.publish(Thing, { id: String(id) }, { delayMs: 1_000 + id * 200 })
+  for (let id = 0; id < 50; id++)
+    await first.bus.publish(Thing, { id: String(id) }, { delayMs: 1_000 + id * 200 })
   await w.runtime.advance(4_000)
   first.transport.crash()
   const arrived = () => new Set(w.records('things').map(record => headerOf(record, 'ce_id'))).size
@@ -97,7 +108,10 @@ test('a delay that is none is refused', async () => {
   const { bus } = w.service()
   await bus.start()
   for (const delayMs of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
-    assert.match((await rejects(bus.publish(Thing, { id: 'a' }, { delayMs }), 'CONFIG_INVALID')).message, /delayMs/)
+    assert.match(
+      (await rejects(bus.publish(Thing, { id: 'a' }, { delayMs }), 'CONFIG_INVALID')).message,
+      /delayMs/,
+    )
   }
 })
 
@@ -109,7 +123,10 @@ test('forwarding that fails is tried again', async () => {
   })
   await bus.start()
   await bus.publish(Thing, { id: 'a' }, { delayMs: 1_000 })
-  await w.advanceUntil(() => lines.filter(line => line.message.includes('tried again')).length >= 3, 'three tries')
+  await w.advanceUntil(
+    () => lines.filter(line => line.message.includes('tried again')).length >= 3,
+    'three tries',
+  )
   isDown = false
   await w.advanceUntil(() => w.records('things').length === 1, 'its arrival')
 })
@@ -131,7 +148,14 @@ test('a batch is delayed as a whole', async () => {
   await using w = world()
   const { bus } = w.service()
   await bus.start()
-  await bus.publishBatch(Thing, [{ id: 'a', key: 'k' }, { id: 'b', key: 'k' }], { delayMs: 2_000 })
+  await bus.publishBatch(
+    Thing,
+    [
+      { id: 'a', key: 'k' },
+      { id: 'b', key: 'k' },
+    ],
+    { delayMs: 2_000 },
+  )
   await w.advanceUntil(() => w.records('things').length === 2, 'both')
 })
 

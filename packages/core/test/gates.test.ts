@@ -8,50 +8,16 @@ const test = suite('timeout, circuit breaker, throttle, concurrency, filter')
 
 const ids = (count: number) => Array.from({ length: count }, (_, id) => ({ id: String(id) }))
 
-test('a time limit aborts the signal with its reason, and the next attempt has a fresh one', async () => {
-  await using w = world()
-  const { bus, reports } = w.service()
-  const reasons: unknown[] = []
-  bus.subscribe(Thing, { use: [retry({ attempts: 3, delayMs: 10, jitter: 'none' }), timeout(1_000)] }, (_, { signal, attempt }) => {
-    assert.equal(signal.aborted, false)
-    if (attempt === 3) return
-    signal.addEventListener('abort', () => reasons.push(signal.reason), { once: true })
-    return new Promise(() => {})
-  })
-  await bus.start()
-  await bus.publish(Thing, { id: 'a' })
-  await w.advanceUntil(() => reports.length === 1, 'its end', 10)
-  assert.deepEqual(reports.map(({ outcome, attempt }) => ({ outcome, attempt })), [{ outcome: 'done', attempt: 3 }])
-  assert.deepEqual(reasons.map(reason => (reason as BusbarError).code), ['HANDLER_TIMEOUT', 'HANDLER_TIMEOUT'])
-})
-
-test('a handler that never settles becomes a dead letter, and holds up nobody', async () => {
-  await using w = world()
-  const { bus, reports } = w.service({ consume: { concurrency: 1 } })
-  bus.subscribe(Thing, { use: [retry({ attempts: 2, delayMs: 10 }), timeout(100)] }, ({ id }) => (id === '0' ? new Promise(() => {}) : undefined))
-  await bus.start()
-  await bus.publishBatch(Thing, ids(3))
-  await w.advanceUntil(() => reports.length === 3, 'all', 10)
-  assert.equal((await bus.deadLetters().list())[0]?.code, 'HANDLER_TIMEOUT')
-})
-
-test('a handler in time leaves no timer behind', async () => {
-  await using w = world()
-  const { bus, reports } = w.service()
-  bus.subscribe(Thing, { use: [timeout(60_000)] }, () => {})
-  await bus.start()
-  await bus.publishBatch(Thing, ids(10))
-  await w.advanceUntil(() => reports.length === 10 && w.committed('service') === 10, 'all', 10)
-  assert.equal(w.runtime.pending, 0)
-})
-
 test('a breaker opens after so many failures in a row, lets one try when its time is over, and closes on its success', async () => {
   await using w = world()
   const { bus, reports, lines } = w.service()
   let isDown = true
   let calls = 0
   const attempts: number[] = []
-  const use = [retry({ attempts: 5, delayMs: 1, jitter: 'none' }), circuitBreaker({ failures: 3, openMs: 1_000 })]
+  const use = [
+    retry({ attempts: 5, delayMs: 1, jitter: 'none' }),
+    circuitBreaker({ failures: 3, openMs: 1_000 }),
+  ]
   bus.subscribe(Thing, { use, concurrency: 1 }, (_, { attempt }) => {
     calls += 1
     if (isDown) throw new Error('no')
@@ -74,6 +40,33 @@ test('a breaker opens after so many failures in a row, lets one try when its tim
   assert.equal(lines.filter(line => line.message.includes('breaker opened')).length, 1)
 })
 
+test('of many that wait for an open breaker one tries at a time', async () => {
+  await using w = world()
+  const { bus, reports } = w.service()
+  let isDown = true
+  let running = 0
+  let most = 0
+  const gates: (() => void)[] = []
+  const use = [retry({ attempts: 9, delayMs: 1 }), circuitBreaker({ failures: 1, openMs: 1_000 })]
+  bus.subscribe(Thing, { use }, async () => {
+    most = Math.max(most, ++running)
+    if (isDown) await new Promise<void>(resolve => gates.push(resolve))
+    running -= 1
+    if (isDown) throw new Error('no')
+  })
+  await bus.start()
+  await bus.publish(Thing, { id: 'first' })
+  await until(() => running === 1, 'the first')
+  for (const go of gates.splice(0)) go()
+  await until(() => running === 0, 'its failure')
+  await bus.publishBatch(Thing, ids(20))
+  await w.runtime.advance(5_000)
+  assert.deepEqual([running, most], [1, 1])
+  isDown = false
+  for (const go of gates.splice(0)) go()
+  await w.advanceUntil(() => reports.length === 21, 'all')
+})
+
 test('a breaker counts failures in a row, and not those that a payload is to blame for', async () => {
   await using w = world()
   const { bus, transport, reports } = w.service()
@@ -84,21 +77,30 @@ test('a breaker counts failures in a row, and not those that a payload is to bla
   await bus.start()
   for (const thing of ids(10)) await bus.publish(Thing, { ...thing, key: 'k' })
   const headers = { ce_type: 'thing', ce_id: 'x' }
-  await transport.send(ids(10).map(() => ({ topic: 'things', key: null, value: Buffer.from('{'), headers, timestampMs: 1 })))
+  await transport.send(
+    ids(10).map(() => ({ topic: 'things', key: null, value: Buffer.from('{'), headers, timestampMs: 1 })),
+  )
   await until(() => reports.length === 20, 'all, without a wait')
 })
 
 test('a breaker in which records wait lets the bus close: they are handed back', async () => {
   await using w = world()
   const { bus, reports } = w.service()
-  bus.subscribe(Thing, { use: [retry({ attempts: 9, delayMs: 1 }), circuitBreaker({ failures: 1, openMs: 60_000 })] }, () => {
-    throw new Error('no')
-  })
+  bus.subscribe(
+    Thing,
+    { use: [retry({ attempts: 9, delayMs: 1 }), circuitBreaker({ failures: 1, openMs: 60_000 })] },
+    () => {
+      throw new Error('no')
+    },
+  )
   await bus.start()
   await bus.publishBatch(Thing, ids(5))
   await w.runtime.advance(1_000)
   await bus.close()
-  assert.deepEqual(reports.map(report => report.outcome), ids(5).map(() => 'handed back'))
+  assert.deepEqual(
+    reports.map(report => report.outcome),
+    ids(5).map(() => 'handed back'),
+  )
   assert.equal(w.records('things.service.dlq').length, 0)
 })
 
@@ -106,12 +108,19 @@ test('a throttle spreads starts evenly, over all keys and retries', async () => 
   await using w = world()
   const { bus, reports } = w.service()
   const starts: number[] = []
-  bus.subscribe(Thing, { use: [retry({ attempts: 1 }), throttle({ limit: 10, perMs: 1_000 })] }, () => void starts.push(w.runtime.now()))
+  bus.subscribe(
+    Thing,
+    { use: [retry({ attempts: 1 }), throttle({ limit: 10, perMs: 1_000 })] },
+    () => void starts.push(w.runtime.now()),
+  )
   await bus.start()
   await bus.publishBatch(Thing, ids(30))
   await w.advanceUntil(() => reports.length === 30, 'all', 10)
   const gaps = starts.slice(1).map((start, index) => start - (starts[index] as number))
-  assert.ok(gaps.every(gap => gap >= 99 && gap <= 101), String(gaps))
+  assert.ok(
+    gaps.every(gap => gap >= 99 && gap <= 101),
+    String(gaps),
+  )
 })
 
 test('a throttle keeps its limit also where what waited finds no room for a while', async () => {
@@ -152,7 +161,10 @@ test('a concurrency limit holds, serves in order, and gives its places back afte
   await bus.publishBatch(Thing, ids(60))
   await until(() => reports.length === 60, 'all')
   assert.equal(most, 3)
-  assert.deepEqual(order, order.toSorted((one, other) => one - other))
+  assert.deepEqual(
+    order,
+    order.toSorted((one, other) => one - other),
+  )
 })
 
 test('whoever gives up waiting for a place leaves it to the next', async () => {
@@ -192,10 +204,16 @@ test('a filter skips what it does not want, may be asynchronous, and is a failur
   })
   bus.subscribe(Thing, { use: [wanted] }, ({ id }) => void seen.push(id))
   await bus.start()
-  await bus.publishBatch(Thing, ids(4).map(thing => ({ ...thing, key: 'k' })))
+  await bus.publishBatch(
+    Thing,
+    ids(4).map(thing => ({ ...thing, key: 'k' })),
+  )
   await until(() => reports.length === 4, 'all')
   assert.deepEqual(seen, ['0', '2'])
-  assert.deepEqual(reports.map(report => report.outcome), ['done', 'skipped', 'done', 'dead-lettered'])
+  assert.deepEqual(
+    reports.map(report => report.outcome),
+    ['done', 'skipped', 'done', 'dead-lettered'],
+  )
 })
 
 test('options that make no sense are refused by name', () => {

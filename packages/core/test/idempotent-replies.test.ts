@@ -20,7 +20,15 @@ async function responder(w: ReturnType<typeof world>, answer: (n: number) => { r
   const repeat = async () => {
     const [record] = w.records('charge')
     assert.ok(record)
-    await transport.send([{ topic: 'charge', key: record.key, value: record.value, headers: record.headers, timestampMs: record.timestampMs }])
+    await transport.send([
+      {
+        topic: 'charge',
+        key: record.key,
+        value: record.value,
+        headers: record.headers,
+        timestampMs: record.timestampMs,
+      },
+    ])
   }
   return { bus, store, reports, replies, repeat, calls: () => calls }
 }
@@ -34,7 +42,10 @@ test('a duplicate is answered with the reply of the first, and not handled', asy
   assert.equal(calls(), 1)
   const [one, other] = replies()
   assert.deepEqual(one?.value, other?.value)
-  assert.deepEqual(reports.map(report => report.outcome), ['done', 'skipped'])
+  assert.deepEqual(
+    reports.map(report => report.outcome),
+    ['done', 'skipped'],
+  )
 })
 
 test('a declared error is an answer as well: a duplicate gets it and is not handled', async () => {
@@ -49,7 +60,13 @@ test('a declared error is an answer as well: a duplicate gets it and is not hand
   const [one, other] = replies()
   assert.ok(one && other)
   assert.deepEqual(one.value, other.value)
-  for (const name of ['busbar-error-code', 'busbar-error-name', 'busbar-error-message', 'kafka_correlationId', 'kafka_nest-err']) {
+  for (const name of [
+    'busbar-error-code',
+    'busbar-error-name',
+    'busbar-error-message',
+    'kafka_correlationId',
+    'kafka_nest-err',
+  ]) {
     assert.equal(headerOf(other, name), headerOf(one, name), name)
   }
 })

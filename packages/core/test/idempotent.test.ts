@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { BusbarError, idempotent, retry } from '@busbar/core'
+import { type BusbarError, idempotent, retry } from '@busbar/core'
 import { suite } from 'uvu'
 import { deferred } from './support/assertions.js'
 import { Thing, until, world } from './support/failure-world.js'
@@ -14,12 +14,17 @@ test('handles a duplicate once; it is skipped', async () => {
   const store = new TestStore(w.runtime)
   const { bus, reports } = w.service()
   let effects = 0
-  bus.subscribe(Thing, { use: [idempotent(store)] }, () => void (effects += 1))
+  bus.subscribe(Thing, { use: [idempotent(store)] }, () => {
+    effects += 1
+  })
   await bus.start()
   for (let copy = 0; copy < 3; copy++) await bus.publish(Thing, { id: 'a' }, publishSame)
   await w.advanceUntil(() => reports.length === 3, 'all')
   assert.equal(effects, 1)
-  assert.deepEqual(reports.map(report => report.outcome), ['done', 'skipped', 'skipped'])
+  assert.deepEqual(
+    reports.map(report => report.outcome),
+    ['done', 'skipped', 'skipped'],
+  )
   assert.equal(store.completed, 1)
 })
 
@@ -83,18 +88,25 @@ test('a lost claim aborts the handler, and completes nothing', async () => {
   const store = new TestStore(w.runtime)
   const { bus, reports, lines } = w.service()
   const reasons: unknown[] = []
-  bus.subscribe(Thing, { use: [retry({ attempts: 2, delayMs: 1 }), idempotent(store, { leaseMs: 3_000 })] }, async (_, { signal, attempt }) => {
-    if (attempt > 1) return
-    await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
-    reasons.push(signal.reason)
-  })
+  bus.subscribe(
+    Thing,
+    { use: [retry({ attempts: 2, delayMs: 1 }), idempotent(store, { leaseMs: 3_000 })] },
+    async (_, { signal, attempt }) => {
+      if (attempt > 1) return
+      await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+      reasons.push(signal.reason)
+    },
+  )
   await bus.start()
   await bus.publish(Thing, { id: 'a' })
   await until(() => store.entries.size === 1, 'the claim')
   store.steal()
   await w.advanceUntil(() => reasons.length === 1, 'the abort')
   assert.equal((reasons[0] as BusbarError).code, 'CLAIM_LOST')
-  await until(() => lines.some(({ fields }) => (fields['err'] as BusbarError)?.code === 'CLAIM_LOST'), 'its failure')
+  await until(
+    () => lines.some(({ fields }) => (fields['err'] as BusbarError)?.code === 'CLAIM_LOST'),
+    'its failure',
+  )
   assert.equal(store.completed, 0)
   await w.advanceUntil(() => reports.length === 1, 'its end, when that claim has run out')
   assert.equal(reports[0]?.outcome, 'done')
@@ -109,7 +121,9 @@ test('a store that hiccups when the effect is done does not make it happen again
   store.before = operation => {
     if (operation === 'complete' && w.runtime.now() < downUntil) throw new Error('the store is away')
   }
-  bus.subscribe(Thing, { use: [idempotent(store)] }, () => void (effects += 1))
+  bus.subscribe(Thing, { use: [idempotent(store)] }, () => {
+    effects += 1
+  })
   await bus.start()
   await bus.publish(Thing, { id: 'a' })
   await w.advanceUntil(() => reports.length === 1, 'its end')
@@ -143,7 +157,9 @@ test('a failure releases the claim, so that the next attempt need not wait', asy
   store.before = operation => {
     if (operation === 'release' && failedReleases++ === 0) throw new Error('the store is away')
   }
-  const options = { use: [retry({ attempts: 3, delayMs: 10, jitter: 'none' }), idempotent(store, { leaseMs: 60_000 })] } as const
+  const options = {
+    use: [retry({ attempts: 3, delayMs: 10, jitter: 'none' }), idempotent(store, { leaseMs: 60_000 })],
+  } as const
   bus.subscribe(Thing, options, (_, { attempt }) => {
     if (attempt < 3) throw new Error('no')
   })
@@ -152,7 +168,10 @@ test('a failure releases the claim, so that the next attempt need not wait', asy
   await w.advanceUntil(() => reports.length === 1, 'its end', 500)
   assert.equal(reports[0]?.outcome, 'done')
   // The first release failed: that attempt waited for its own lease.
-  assert.ok(w.runtime.now() - from >= 60_000 && w.runtime.now() - from < 63_000, `${w.runtime.now() - from} ms`)
+  assert.ok(
+    w.runtime.now() - from >= 60_000 && w.runtime.now() - from < 63_000,
+    `${w.runtime.now() - from} ms`,
+  )
 })
 
 test('groups and subscriptions are apart; the key can be another', async () => {
@@ -172,14 +191,22 @@ test('groups and subscriptions are apart; the key can be another', async () => {
   assert.deepEqual(seen.sort(), ['one', 'other', 'two'])
 })
 
-test('a key of one\'s own ties different events together', async () => {
+test("a key of one's own ties different events together", async () => {
   await using w = world()
   const store = new TestStore(w.runtime)
   const { bus, reports } = w.service()
   const seen: string[] = []
-  bus.subscribe(Thing, { use: [idempotent<Thing>(store, { key: thing => thing.key ?? '' })] }, ({ id }) => void seen.push(id))
+  bus.subscribe(
+    Thing,
+    { use: [idempotent<Thing>(store, { key: thing => thing.key ?? '' })] },
+    ({ id }) => void seen.push(id),
+  )
   await bus.start()
-  await bus.publishBatch(Thing, [{ id: 'a', key: 'order 7' }, { id: 'b', key: 'order 7' }, { id: 'c', key: 'order 8' }])
+  await bus.publishBatch(Thing, [
+    { id: 'a', key: 'order 7' },
+    { id: 'b', key: 'order 7' },
+    { id: 'c', key: 'order 8' },
+  ])
   await w.advanceUntil(() => reports.length === 3, 'all')
   assert.deepEqual(seen.sort(), ['a', 'c'])
 })
@@ -196,7 +223,10 @@ test('a claim that cannot be made is a failure like any other', async () => {
   await bus.start()
   await bus.publish(Thing, { id: 'a' })
   await w.advanceUntil(() => reports.length === 1, 'its end')
-  assert.deepEqual(reports.map(({ outcome, attempt }) => ({ outcome, attempt })), [{ outcome: 'done', attempt: 3 }])
+  assert.deepEqual(
+    reports.map(({ outcome, attempt }) => ({ outcome, attempt })),
+    [{ outcome: 'done', attempt: 3 }],
+  )
 })
 
 test('nothing is left running when all is done', async () => {

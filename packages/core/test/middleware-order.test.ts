@@ -47,7 +47,12 @@ for (const [outer, makeOuter] of inOrder.entries()) {
     const [first, second] = [makeOuter(), makeInner()]
     test(`${first.name} outside of ${second.name} is refused, and both are named`, async () => {
       const { message } = await rejects(start(first, second), 'CONFIG_INVALID')
-      assert.match(message, new RegExp(`subscription service/thing: ${first.name} .* ${second.name}: the order is dead-letter, retry`))
+      assert.match(
+        message,
+        new RegExp(
+          `subscription service/thing: ${first.name} .* ${second.name}: the order is dead-letter, retry`,
+        ),
+      )
     })
   }
 }
@@ -57,7 +62,8 @@ test('two of a kind are refused, but those that may well be two', async () => {
     const name = make().name
     const starting = start(make(), make())
     if (['throttle', 'concurrency', 'filter'].includes(name)) await starting
-    else assert.match((await rejects(starting, 'CONFIG_INVALID')).message, new RegExp(`${name} is there twice`))
+    else
+      assert.match((await rejects(starting, 'CONFIG_INVALID')).message, new RegExp(`${name} is there twice`))
   }
 })
 
@@ -112,7 +118,10 @@ test('defaults join what a user chose, each at its place', async () => {
     },
   })
   await calls(note('outer'), circuitBreaker({ failures: 99 }), note('inner'))
-  assert.deepEqual([seen.filter(name => name === 'outer').length, seen.filter(name => name === 'inner').length], [1, 5])
+  assert.deepEqual(
+    [seen.filter(name => name === 'outer').length, seen.filter(name => name === 'inner').length],
+    [1, 5],
+  )
 })
 
 test("the bus's own retry counts as chosen, for every subscription", async () => {
@@ -127,7 +136,10 @@ test("the bus's own retry counts as chosen, for every subscription", async () =>
   await bus.start()
   await bus.publish(Thing, { id: 'a' })
   await until(() => reports.length === 2, 'both')
-  assert.deepEqual(reports.map(({ outcome, attempt }) => `${outcome} ${attempt}`), ['dead-lettered 1', 'dead-lettered 1'])
+  assert.deepEqual(
+    reports.map(({ outcome, attempt }) => `${outcome} ${attempt}`),
+    ['dead-lettered 1', 'dead-lettered 1'],
+  )
 })
 
 test.run()

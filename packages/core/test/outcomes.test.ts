@@ -15,18 +15,32 @@ test('each delivery to each subscription has exactly one', async () => {
   bus.subscribe(Thing, { name: 'done' }, () => {})
   bus.subscribe(Thing, { name: 'skipped', use: [filter(() => false)] }, fail)
   bus.subscribe(Thing, { name: 'dead-lettered', use: [retry({ attempts: 2, delayMs: 1 })] }, fail)
-  bus.subscribe(Thing, { name: 'rescheduled', use: [retry({ attempts: 2, delayMs: 60_000, via: 'topic' })] }, fail)
+  bus.subscribe(
+    Thing,
+    { name: 'rescheduled', use: [retry({ attempts: 2, delayMs: 60_000, via: 'topic' })] },
+    fail,
+  )
   let isBad = true
   bus.subscribe(Thing, { name: 'handed-back', onFailure: 'hand-back' }, () => {
     if (isBad) fail()
   })
   await bus.start()
   for (let id = 0; id < 10; id++) await bus.publish(Thing, { id: String(id) })
-  await until(() => reports.filter(report => report.outcome === 'handed back').length === 10, 'handed back once each')
+  await until(
+    () => reports.filter(report => report.outcome === 'handed back').length === 10,
+    'handed back once each',
+  )
   isBad = false
   await w.advanceUntil(() => reports.length === 60, 'all ends', 10)
-  for (const { subscription, outcome } of reports) assert.ok(outcome === subscription || (subscription === 'handed-back' && ['done', 'handed back'].includes(outcome)))
-  assert.equal(new Set(reports.map(({ id, subscription, outcome }) => `${id} ${subscription} ${outcome}`)).size, 60)
+  for (const { subscription, outcome } of reports)
+    assert.ok(
+      outcome === subscription ||
+        (subscription === 'handed-back' && ['done', 'handed back'].includes(outcome)),
+    )
+  assert.equal(
+    new Set(reports.map(({ id, subscription, outcome }) => `${id} ${subscription} ${outcome}`)).size,
+    60,
+  )
 })
 
 test('a listener that throws changes nothing of the delivery', async () => {
@@ -41,8 +55,15 @@ test('a listener that throws changes nothing of the delivery', async () => {
   await bus.publish(Thing, { id: 'a' })
   await w.advanceUntil(() => w.committed('service') === 1, 'the commit')
   assert.deepEqual(handled, ['a'])
-  assert.deepEqual(reports.map(report => report.outcome), ['done'])
-  assert.ok(lines.some(({ level, fields }) => level === 'error' && (fields['err'] as Error).message === 'the listener failed'))
+  assert.deepEqual(
+    reports.map(report => report.outcome),
+    ['done'],
+  )
+  assert.ok(
+    lines.some(
+      ({ level, fields }) => level === 'error' && (fields['err'] as Error).message === 'the listener failed',
+    ),
+  )
 })
 
 test('what ends after its delivery was handed back is reported as that, since it comes again', async () => {
@@ -62,7 +83,10 @@ test('what ends after its delivery was handed back is reported as that, since it
   await closing
   gate.resolve()
   await until(() => reports.length === 1, 'its end')
-  assert.deepEqual(reports.map(report => report.outcome), ['handed back'])
+  assert.deepEqual(
+    reports.map(report => report.outcome),
+    ['handed back'],
+  )
   assert.equal(w.committed('service'), 0)
 })
 
@@ -81,6 +105,25 @@ test('hand-back leaves out retry and dead letter: the record comes again until i
   assert.deepEqual(w.broker.topics(), ['things'])
 })
 
+test('what is handed back takes along what its key has behind it, and no other key', async () => {
+  await using w = world()
+  const { bus, reports } = w.service()
+  const seen: string[] = []
+  bus.subscribe(Thing, { onFailure: 'hand-back' }, ({ id }, { attempt }) => {
+    seen.push(`${id}${attempt}`)
+    if (id === 'a' && attempt < 3) throw new Error('no')
+  })
+  await bus.start()
+  await bus.publishBatch(Thing, [
+    { id: 'a', key: 'k' },
+    { id: 'b', key: 'k' },
+    { id: 'c', key: 'l' },
+    { id: 'd', key: 'k' },
+  ])
+  await w.advanceUntil(() => reports.filter(report => report.outcome === 'done').length === 4, 'all')
+  assert.deepEqual(seen, ['a1', 'c1', 'a2', 'a3', 'b1', 'd1'])
+})
+
 test('the log has one line for a dead letter, with event, id, group, attempt and reason, and no payload', async () => {
   await using w = world()
   const { bus, reports, lines } = w.service()
@@ -92,10 +135,18 @@ test('the log has one line for a dead letter, with event, id, group, attempt and
   await w.advanceUntil(() => reports.length === 1, 'its end')
   const found = lines.filter(({ level }) => level === 'error')
   assert.equal(found.length, 1)
-  const { event, group, subscription, attempt, reason, code, id: shown } = found[0]?.fields as Record<string, unknown>
+  const { event, group, subscription, attempt, reason, code, id: shown } = found[0]?.fields ?? {}
   assert.deepEqual(
     { event, id: shown, group, subscription, attempt, reason, code },
-    { event: 'thing', id, group: 'service', subscription: 'service/thing', attempt: 2, reason: 'the mailer is away', code: 'HANDLER_FAILED' },
+    {
+      event: 'thing',
+      id,
+      group: 'service',
+      subscription: 'service/thing',
+      attempt: 2,
+      reason: 'the mailer is away',
+      code: 'HANDLER_FAILED',
+    },
   )
   assert.match(found[0]?.message ?? '', /dead letter/)
   assert.ok(lines.every(({ fields }) => !JSON.stringify(fields).includes('secret')))
@@ -119,7 +170,8 @@ test('with the default logger that is one line, also of a reason with many', asy
   }
   assert.equal(said.length, 1)
   assert.ok(!/[\r\n]/.test(said[0] ?? '\n'), said[0])
-  for (const part of ['event=thing', 'id=', 'group=service', 'attempt=1', 'first', 'third']) assert.ok(said[0]?.includes(part), `${part} in ${said[0]}`)
+  for (const part of ['event=thing', 'id=', 'group=service', 'attempt=1', 'first', 'third'])
+    assert.ok(said[0]?.includes(part), `${part} in ${said[0]}`)
 })
 
 test.run()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createBus, idempotent, type InboundRecord, retry, silentLogger, systemRuntime } from '@busbar/core'
+import { createBus, type InboundRecord, idempotent, retry, silentLogger, systemRuntime } from '@busbar/core'
 import { deadline, eventually } from '@busbar/testkit'
 import { memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import { suite } from 'uvu'
@@ -14,7 +14,11 @@ const things = Array.from({ length: total }, (_, id) => ({ id: String(id), key: 
 
 test('a poison record among 10,000: a dead letter with its bytes and reason, the rest in key order, and a redrive completes it', async () => {
   const broker = memoryBroker({ partitions: 4 })
-  await using bus = createBus({ name: 'service', transport: memoryTransport({ broker }), logger: silentLogger })
+  await using bus = createBus({
+    name: 'service',
+    transport: memoryTransport({ broker }),
+    logger: silentLogger,
+  })
   const poison = '4321'
   let isFixed = false
   const handled: string[] = []
@@ -23,19 +27,31 @@ test('a poison record among 10,000: a dead letter with its bytes and reason, the
     handled.push(id)
   })
   await bus.start()
-  for (let from = 0; from < total; from += 1_000) await bus.publishBatch(Thing, things.slice(from, from + 1_000))
+  for (let from = 0; from < total; from += 1_000)
+    await bus.publishBatch(Thing, things.slice(from, from + 1_000))
   await eventually(() => assert.equal(handled.length, total - 1), { timeoutMs: 20_000 })
-  await eventually(() => assert.equal(broker.topics().includes('things.service.dlq') && broker.records('things.service.dlq').length, 1))
+  await eventually(() =>
+    assert.equal(
+      broker.topics().includes('things.service.dlq') && broker.records('things.service.dlq').length,
+      1,
+    ),
+  )
   assert.equal(new Set(handled).size, total - 1)
   for (let key = 0; key < 50; key++) {
     const ofKey = handled.map(Number).filter(id => id % 50 === key)
-    assert.deepEqual(ofKey, ofKey.toSorted((one, other) => one - other))
+    assert.deepEqual(
+      ofKey,
+      ofKey.toSorted((one, other) => one - other),
+    )
   }
   const [letter] = await bus.deadLetters().list()
-  const valueOf = (record: InboundRecord | undefined) => Buffer.from(record?.value ?? []).toString()
-  const original = broker.records('things').find(record => valueOf(record).includes(`"${poison}"`))
+  const textOf = (record: InboundRecord | undefined) => Buffer.from(record?.value ?? []).toString()
+  const original = broker.records('things').find(record => textOf(record).includes(`"${poison}"`))
   assert.ok(letter && original)
-  assert.deepEqual([letter.message, letter.attempts, letter.record.key, valueOf(letter.record)], ['poison', 3, original.key, valueOf(original)])
+  assert.deepEqual(
+    [letter.message, letter.attempts, letter.record.key, textOf(letter.record)],
+    ['poison', 3, original.key, textOf(original)],
+  )
   isFixed = true
   assert.deepEqual(await bus.deadLetters().replay(), { replayed: 1, discarded: 0, refused: 0 })
   await eventually(() => assert.equal(handled.at(-1), poison))
@@ -74,7 +90,10 @@ test('two instances, duplicates, 50,000 records: one effect for each subscriptio
   await deadline(30_000, 'the publishes', Promise.all(sends))
   const bad = events / 2_000
   const lag = () => broker.positions('service').reduce((sum, position) => sum + position.lag, 0)
-  await eventually(() => assert.deepEqual([effects.steady.size, effects.failing.size, lag()], [events, events - bad, 0]), { timeoutMs: 60_000 })
+  await eventually(
+    () => assert.deepEqual([effects.steady.size, effects.failing.size, lag()], [events, events - bad, 0]),
+    { timeoutMs: 60_000 },
+  )
   isFixed = true
   await bus.deadLetters().replay({}, { perSecond: 10_000 })
   await eventually(() => assert.deepEqual([effects.failing.size, lag()], [events, 0]), { timeoutMs: 20_000 })

@@ -21,7 +21,10 @@ test('moves through a topic for each attempt, each when it is due, and ends as a
   await bus.publish(Thing, { id: 'a' })
   await w.advanceUntil(() => reports.length === 3, 'its end', 100)
   assert.deepEqual(starts, ['1 things 0', '2 things.service.retry.1 1000', '3 things.service.retry.2 3000'])
-  assert.deepEqual(reports.map(report => report.outcome), ['rescheduled', 'rescheduled', 'dead-lettered'])
+  assert.deepEqual(
+    reports.map(report => report.outcome),
+    ['rescheduled', 'rescheduled', 'dead-lettered'],
+  )
   const [letter] = w.records('things.service.dlq')
   assert.equal(headerOf(letter as never, 'busbar-attempts'), '3')
   assert.equal(headerOf(letter as never, 'busbar-original-topic'), 'things')
@@ -31,10 +34,12 @@ test('comes back to its group and its subscription only', async () => {
   await using w = world()
   const { bus, reports } = w.service()
   const seen: string[] = []
-  const note = (name: string, fail = false) => (_: Thing, { attempt }: { attempt: number }) => {
-    seen.push(`${name}${attempt}`)
-    if (fail && attempt === 1) throw new Error('no')
-  }
+  const note =
+    (name: string, fail = false) =>
+    (_: Thing, { attempt }: { attempt: number }) => {
+      seen.push(`${name}${attempt}`)
+      if (fail && attempt === 1) throw new Error('no')
+    }
   bus.subscribe(Thing, { name: 'fails', use: [viaTopic()] }, note('fails', true))
   bus.subscribe(Thing, { name: 'neighbour', use: [viaTopic()] }, note('neighbour'))
   bus.subscribe(Thing, { group: 'other', use: [viaTopic()] }, note('other'))
@@ -54,9 +59,16 @@ test('holds up neither its key nor any other', async () => {
     if (id === 'a' && attempt === 1) throw new Error('no')
   })
   await bus.start()
-  await bus.publishBatch(Thing, [{ id: 'a', key: 'k' }, { id: 'b', key: 'k' }, { id: 'c', key: 'l' }])
+  await bus.publishBatch(Thing, [
+    { id: 'a', key: 'k' },
+    { id: 'b', key: 'k' },
+    { id: 'c', key: 'l' },
+  ])
   await until(() => reports.length === 3, 'all but the retry')
-  assert.deepEqual(seen, ['a1', 'b1', 'c1'].sort((x, y) => seen.indexOf(x) - seen.indexOf(y)))
+  assert.deepEqual(
+    seen,
+    ['a1', 'b1', 'c1'].sort((x, y) => seen.indexOf(x) - seen.indexOf(y)),
+  )
   assert.ok(!seen.includes('a2'))
 })
 
@@ -64,9 +76,13 @@ test('its wait survives a restart, and attempts go on from there', async () => {
   await using w = world()
   const hourMs = 3_600_000
   const first = w.service()
-  first.bus.subscribe(Thing, { use: [retry({ via: 'topic', attempts: 2, delayMs: hourMs, maxDelayMs: hourMs })] }, () => {
-    throw new Error('no')
-  })
+  first.bus.subscribe(
+    Thing,
+    { use: [retry({ via: 'topic', attempts: 2, delayMs: hourMs, maxDelayMs: hourMs })] },
+    () => {
+      throw new Error('no')
+    },
+  )
   await first.bus.start()
   await first.bus.publish(Thing, { id: 'a' })
   await until(() => first.reports.length === 1, 'rescheduled')
@@ -75,16 +91,23 @@ test('its wait survives a restart, and attempts go on from there', async () => {
   const second = w.service()
   const seen: string[] = []
   const due = w.runtime.now() + hourMs / 2
-  second.bus.subscribe(Thing, { use: [retry({ via: 'topic', attempts: 2, delayMs: hourMs, maxDelayMs: hourMs })] }, ({ id }, { attempt }) => {
-    seen.push(`${id} ${attempt} ${w.runtime.now() >= due}`)
-  })
+  second.bus.subscribe(
+    Thing,
+    { use: [retry({ via: 'topic', attempts: 2, delayMs: hourMs, maxDelayMs: hourMs })] },
+    ({ id }, { attempt }) => {
+      seen.push(`${id} ${attempt} ${w.runtime.now() >= due}`)
+    },
+  )
   await second.bus.start()
   await w.runtime.advance(hourMs / 2 - 1_000)
   assert.deepEqual(seen, [])
   await w.runtime.advance(2_000)
   await until(() => seen.length === 1, 'it came')
   assert.deepEqual(seen, ['a 2 true'])
-  assert.deepEqual(second.reports.map(report => report.outcome), ['done'])
+  assert.deepEqual(
+    second.reports.map(report => report.outcome),
+    ['done'],
+  )
 })
 
 test('records of one key that wait together count their attempts one by one', async () => {
@@ -98,8 +121,16 @@ test('records of one key that wait together count their attempts one by one', as
   await bus.start()
   const ids = ['a', 'b', 'c', 'd']
   for (const id of ids) await bus.publish(Thing, { id, key: 'k' })
-  await w.advanceUntil(() => reports.filter(report => report.outcome === 'dead-lettered').length === 4, 'all', 500)
-  for (const id of ids) assert.deepEqual(seen.filter(each => each.startsWith(id)), [1, 2, 3, 4].map(attempt => `${id}${attempt}`))
+  await w.advanceUntil(
+    () => reports.filter(report => report.outcome === 'dead-lettered').length === 4,
+    'all',
+    500,
+  )
+  for (const id of ids)
+    assert.deepEqual(
+      seen.filter(each => each.startsWith(id)),
+      [1, 2, 3, 4].map(attempt => `${id}${attempt}`),
+    )
 })
 
 test('a record of another producer keeps its id', async () => {
@@ -159,7 +190,11 @@ test('headers that somebody copied into the topic itself mean nothing', async ()
   await using w = world()
   const { bus, transport, reports } = w.service()
   const seen: { attempt: number; origin: string }[] = []
-  bus.subscribe(Thing, { use: [viaTopic(3)] }, (_, { attempt, origin }) => void seen.push({ attempt, origin: origin.topic }))
+  bus.subscribe(
+    Thing,
+    { use: [viaTopic(3)] },
+    (_, { attempt, origin }) => void seen.push({ attempt, origin: origin.topic }),
+  )
   await bus.start()
   const headers = {
     ce_specversion: '1.0',
@@ -170,7 +205,9 @@ test('headers that somebody copied into the topic itself mean nothing', async ()
     'busbar-due-at': String(w.runtime.now() + 60_000),
     'busbar-original-topic': 'elsewhere',
   }
-  await transport.send([{ topic: 'things', key: null, value: Buffer.from('{"id":"copied"}'), headers, timestampMs: 1 }])
+  await transport.send([
+    { topic: 'things', key: null, value: Buffer.from('{"id":"copied"}'), headers, timestampMs: 1 },
+  ])
   await until(() => reports.length === 1, 'handled at once')
   assert.deepEqual(seen, [{ attempt: 1, origin: 'things' }])
 })

@@ -2,14 +2,18 @@ import assert from 'node:assert/strict'
 import { BusbarError, retry } from '@busbar/core'
 import { suite } from 'uvu'
 import { seededRandom } from './seeded-random.js'
-import { deferred, throws } from './support/assertions.js'
+import { throws } from './support/assertions.js'
 import { Thing, until, world } from './support/failure-world.js'
 import { FakeRuntime } from './support/fake-runtime.js'
 
 const test = suite('retry in place')
 
 /** When each attempt of one failing event starts, in milliseconds since the first. */
-async function attemptsOf(options: Parameters<typeof retry>[0], random = 0.5, fail: unknown = new Error('no')): Promise<number[]> {
+async function attemptsOf(
+  options: Parameters<typeof retry>[0],
+  random = 0.5,
+  fail: unknown = new Error('no'),
+): Promise<number[]> {
   await using w = world()
   w.runtime.randomValue = random
   const { bus, reports } = w.service()
@@ -21,7 +25,10 @@ async function attemptsOf(options: Parameters<typeof retry>[0], random = 0.5, fa
   await bus.start()
   await bus.publish(Thing, { id: 'a' })
   await w.advanceUntil(() => reports.length > 0, 'its end', 1)
-  assert.deepEqual(reports.map(report => report.outcome), ['dead-lettered'])
+  assert.deepEqual(
+    reports.map(report => report.outcome),
+    ['dead-lettered'],
+  )
   assert.equal(reports[0]?.attempt, starts.length)
   return starts.map(start => start - (starts[0] as number))
 }
@@ -32,7 +39,10 @@ test('handles so often and no more, each delay twice the one before, up to the c
 })
 
 test('waits equally long with a fixed backoff', async () => {
-  assert.deepEqual(await attemptsOf({ attempts: 4, delayMs: 10, backoff: 'fixed', jitter: 'none' }), [0, 10, 20, 30])
+  assert.deepEqual(
+    await attemptsOf({ attempts: 4, delayMs: 10, backoff: 'fixed', jitter: 'none' }),
+    [0, 10, 20, 30],
+  )
 })
 
 test('draws each delay evenly between nothing and its length', async () => {
@@ -52,9 +62,15 @@ test('draws each delay evenly between nothing and its length', async () => {
     throw new Error('no')
   })
   await bus.start()
-  await bus.publishBatch(Thing, Array.from({ length: 50 }, (_, id) => ({ id: String(id) })))
+  await bus.publishBatch(
+    Thing,
+    Array.from({ length: 50 }, (_, id) => ({ id: String(id) })),
+  )
   await w.advanceUntil(() => reports.length === 50, 'their ends', 1)
-  assert.ok(drawn.every(delay => delay >= 0 && delay <= 101), `within its length: ${drawn}`)
+  assert.ok(
+    drawn.every(delay => delay >= 0 && delay <= 101),
+    `within its length: ${drawn}`,
+  )
   assert.ok(Math.max(...drawn) > 80 && Math.min(...drawn) < 20, `spread over it: ${drawn}`)
 })
 
@@ -65,7 +81,10 @@ test('a single attempt is no retry', async () => {
 test('asks the predicate, and by default only for errors that can pass', async () => {
   assert.equal((await attemptsOf({ attempts: 3, when: () => false })).length, 1)
   assert.equal((await attemptsOf({ attempts: 3 }, 0.5, new BusbarError('PAYLOAD_INVALID', 'bad'))).length, 1)
-  assert.equal((await attemptsOf({ attempts: 3 }, 0.5, new BusbarError('CONNECTION_FAILED', 'gone'))).length, 3)
+  assert.equal(
+    (await attemptsOf({ attempts: 3 }, 0.5, new BusbarError('CONNECTION_FAILED', 'gone'))).length,
+    3,
+  )
   assert.equal((await attemptsOf({ attempts: 3 }, 0.5, 'a thrown text')).length, 3)
   assert.equal((await attemptsOf({ attempts: 3 }, 0.5, undefined)).length, 3)
 })
@@ -84,7 +103,10 @@ test('never tries again what cannot be decoded', async () => {
   const headers = { ce_specversion: '1.0', ce_id: 'bad', ce_type: 'thing', ce_source: 'x' }
   await transport.send([{ topic: 'things', key: null, value: Buffer.from('{'), headers, timestampMs: 1 }])
   await until(() => reports.length > 0, 'its end')
-  assert.deepEqual(reports.map(({ outcome, attempt }) => ({ outcome, attempt })), [{ outcome: 'dead-lettered', attempt: 1 }])
+  assert.deepEqual(
+    reports.map(({ outcome, attempt }) => ({ outcome, attempt })),
+    [{ outcome: 'dead-lettered', attempt: 1 }],
+  )
 })
 
 test('attempts are numbered, and each has a signal of its own', async () => {
@@ -109,16 +131,26 @@ test('1,000 failing keys that wait take up no room: with concurrency 10 others a
   const { bus } = w.service({ consume: { concurrency: 10, maxInFlight: 2_000 } })
   let failed = 0
   let handled = 0
-  bus.subscribe(Thing, { use: [retry({ attempts: 2, delayMs: 60_000, jitter: 'none' })] }, ({ id }, { attempt }) => {
-    if (id.startsWith('good')) handled += 1
-    else if (attempt === 1) {
-      failed += 1
-      throw new Error('no')
-    }
-  })
+  bus.subscribe(
+    Thing,
+    { use: [retry({ attempts: 2, delayMs: 60_000, jitter: 'none' })] },
+    ({ id }, { attempt }) => {
+      if (id.startsWith('good')) handled += 1
+      else if (attempt === 1) {
+        failed += 1
+        throw new Error('no')
+      }
+    },
+  )
   await bus.start()
-  await bus.publishBatch(Thing, Array.from({ length: 1_000 }, (_, index) => ({ id: `bad-${index}` })))
-  await bus.publishBatch(Thing, Array.from({ length: 1_000 }, (_, index) => ({ id: `good-${index}` })))
+  await bus.publishBatch(
+    Thing,
+    Array.from({ length: 1_000 }, (_, index) => ({ id: `bad-${index}` })),
+  )
+  await bus.publishBatch(
+    Thing,
+    Array.from({ length: 1_000 }, (_, index) => ({ id: `good-${index}` })),
+  )
   await until(() => failed === 1_000 && handled === 1_000, 'all failures and all others')
 })
 
@@ -127,15 +159,22 @@ test('room that came back is not exceeded', async () => {
   const { bus, reports } = w.service({ consume: { concurrency: 2 } })
   let running = 0
   let most = 0
-  bus.subscribe(Thing, { use: [retry({ attempts: 2, delayMs: 10, jitter: 'none' })] }, async (_, { attempt }) => {
-    running += 1
-    most = Math.max(most, running)
-    await new Promise<void>(resolve => setImmediate(resolve))
-    running -= 1
-    if (attempt === 1) throw new Error('no')
-  })
+  bus.subscribe(
+    Thing,
+    { use: [retry({ attempts: 2, delayMs: 10, jitter: 'none' })] },
+    async (_, { attempt }) => {
+      running += 1
+      most = Math.max(most, running)
+      await new Promise<void>(resolve => setImmediate(resolve))
+      running -= 1
+      if (attempt === 1) throw new Error('no')
+    },
+  )
   await bus.start()
-  await bus.publishBatch(Thing, Array.from({ length: 40 }, (_, id) => ({ id: String(id) })))
+  await bus.publishBatch(
+    Thing,
+    Array.from({ length: 40 }, (_, id) => ({ id: String(id) })),
+  )
   await w.advanceUntil(() => reports.length === 40, 'all')
   assert.equal(most, 2)
 })
@@ -144,103 +183,22 @@ test('its key waits with it, and keeps its order', async () => {
   await using w = world()
   const { bus, reports } = w.service()
   const seen: string[] = []
-  bus.subscribe(Thing, { use: [retry({ attempts: 2, delayMs: 100, jitter: 'none' })] }, ({ id }, { attempt }) => {
-    seen.push(`${id}${attempt}`)
-    if (id === 'a' && attempt === 1) throw new Error('no')
-  })
+  bus.subscribe(
+    Thing,
+    { use: [retry({ attempts: 2, delayMs: 100, jitter: 'none' })] },
+    ({ id }, { attempt }) => {
+      seen.push(`${id}${attempt}`)
+      if (id === 'a' && attempt === 1) throw new Error('no')
+    },
+  )
   await bus.start()
-  await bus.publishBatch(Thing, [{ id: 'a', key: 'k' }, { id: 'b', key: 'k' }, { id: 'c', key: 'other' }])
+  await bus.publishBatch(Thing, [
+    { id: 'a', key: 'k' },
+    { id: 'b', key: 'k' },
+    { id: 'c', key: 'other' },
+  ])
   await w.advanceUntil(() => reports.length === 3, 'all')
   assert.deepEqual(seen, ['a1', 'c1', 'a2', 'b1'])
-})
-
-test('a wait ends with the bus: the record is handed back and no dead letter', async () => {
-  await using w = world()
-  const first = w.service()
-  first.bus.subscribe(Thing, { use: [retry({ attempts: 3, delayMs: 60_000, jitter: 'none' })] }, () => {
-    throw new Error('no')
-  })
-  await first.bus.start()
-  await first.bus.publish(Thing, { id: 'a' })
-  await until(() => first.lines.some(line => line.message.includes('tried again')), 'the wait')
-  await first.bus.close()
-  assert.deepEqual(first.reports.map(report => report.outcome), ['handed back'])
-  assert.deepEqual(w.records('things.service.dlq'), [])
-  assert.equal(w.committed('service'), 0)
-  const second = w.service()
-  const handled: string[] = []
-  second.bus.subscribe(Thing, ({ id }) => void handled.push(id))
-  await second.bus.start()
-  await until(() => handled.length === 1, 'the next instance has it')
-})
-
-test('a wait ends when the partition moves away', async () => {
-  await using w = world({ partitions: 2 })
-  const first = w.service()
-  const attempts: string[] = []
-  const subscribe = (service: typeof first, name: string) =>
-    service.bus.subscribe(Thing, { use: [retry({ attempts: 3, delayMs: 60_000, jitter: 'none' })] }, ({ id }) => {
-      attempts.push(`${name} ${id}`)
-      if (name === 'first') throw new Error('no')
-    })
-  subscribe(first, 'first')
-  await first.bus.start()
-  await first.bus.publishBatch(Thing, Array.from({ length: 20 }, (_, id) => ({ id: String(id) })))
-  await until(() => attempts.length === 20, 'all wait')
-  const second = w.service()
-  subscribe(second, 'second')
-  await second.bus.start()
-  await until(() => attempts.some(each => each.startsWith('second')), 'the other member has some')
-  const moved = attempts.filter(each => each.startsWith('second')).length
-  await until(() => first.reports.length >= moved, 'they were handed back')
-  assert.ok(first.reports.every(report => report.outcome === 'handed back'))
-  assert.deepEqual(w.records('things.service.dlq'), [])
-})
-
-test('what comes back from a wait when the bus closes does not start any more', async () => {
-  await using w = world()
-  const { bus, reports } = w.service({ consume: { concurrency: 1 } })
-  const gate = deferred()
-  const starts: string[] = []
-  bus.subscribe(Thing, { use: [retry({ attempts: 3, delayMs: 10, jitter: 'none' })] }, async ({ id }, { attempt }) => {
-    starts.push(`${id}${attempt}`)
-    if (id === 'fails') throw new Error('no')
-    await gate.promise
-  })
-  await bus.start()
-  await bus.publish(Thing, { id: 'fails' })
-  await bus.publish(Thing, { id: 'long' })
-  await until(() => starts.length === 2, 'both started')
-  // Its wait is over, but the only place is taken.
-  await w.runtime.advance(1_000)
-  assert.deepEqual(starts, ['fails1', 'long1'])
-  const closing = bus.close()
-  gate.resolve()
-  await w.advanceUntil(() => reports.length === 2, 'both ended')
-  await closing
-  assert.deepEqual(starts, ['fails1', 'long1'])
-  assert.deepEqual(reports.map(({ outcome }) => outcome).sort(), ['done', 'handed back'])
-})
-
-test('what comes back from a wait when the partition has moved away does not start any more', async () => {
-  await using w = world()
-  const first = w.service({ consume: { concurrency: 1 } })
-  const gate = deferred()
-  const starts: string[] = []
-  first.bus.subscribe(Thing, { use: [retry({ attempts: 3, delayMs: 10, jitter: 'none' })] }, async ({ id }, { attempt }) => {
-    starts.push(`${id}${attempt}`)
-    if (id === 'fails') throw new Error('no')
-    await gate.promise
-  })
-  await first.bus.start()
-  await first.bus.publish(Thing, { id: 'fails' })
-  await first.bus.publish(Thing, { id: 'long' })
-  await until(() => starts.length === 2, 'both started')
-  await w.runtime.advance(1_000)
-  first.transport.crash()
-  gate.resolve()
-  await until(() => first.reports.length === 2, 'both ended')
-  assert.deepEqual(starts, ['fails1', 'long1'])
 })
 
 test('options that make no sense are refused by name', () => {
@@ -252,7 +210,10 @@ test('options that make no sense are refused by name', () => {
   ] as const) {
     assert.match(throws(() => retry(options), 'CONFIG_INVALID').message, new RegExp(name))
   }
-  assert.match(throws(() => retry({ via: 'topic', attempts: Number.POSITIVE_INFINITY }), 'CONFIG_INVALID').message, /retry.attempts/)
+  assert.match(
+    throws(() => retry({ via: 'topic', attempts: Number.POSITIVE_INFINITY }), 'CONFIG_INVALID').message,
+    /retry.attempts/,
+  )
 })
 
 test.run()

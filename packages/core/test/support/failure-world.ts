@@ -47,7 +47,9 @@ export interface World extends AsyncDisposable {
 }
 
 /** A broker, a clock that stands still, and the services on them. Disposing closes them all. */
-export function world(options: { partitions?: number; runtime?: FakeRuntime; retention?: Retention } = {}): World {
+export function world(
+  options: { partitions?: number; runtime?: FakeRuntime; retention?: Retention } = {},
+): World {
   const runtime = options.runtime ?? new FakeRuntime()
   const broker = memoryBroker({ partitions: options.partitions ?? 1, retention: options.retention ?? {} })
   const open: Bus[] = []
@@ -74,7 +76,8 @@ export function world(options: { partitions?: number; runtime?: FakeRuntime; ret
     },
     records: topic => (broker.topics().includes(topic) ? broker.records(topic) : []),
     committed: (group, topic = 'things', partition = 0) =>
-      broker.positions(group).find(each => each.topic === topic && each.partition === partition)?.committed ?? -1,
+      broker.positions(group).find(each => each.topic === topic && each.partition === partition)?.committed ??
+      -1,
     advanceUntil: async (condition, what, stepMs = 50) => {
       for (let step = 0; !condition(); step++) {
         if (step === 2_000) throw new Error(`${what}: not so after ${step * stepMs} ms`)

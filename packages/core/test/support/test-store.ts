@@ -12,7 +12,8 @@ export class TestStore implements IdempotencyStore {
   /** Every call, in order. */
   readonly calls: string[] = []
   /** Called before each operation: throw or wait to make it fail or late. */
-  before: (operation: 'claim' | 'renew' | 'complete' | 'release', key: string) => void | Promise<void> = () => {}
+  before: (operation: 'claim' | 'renew' | 'complete' | 'release', key: string) => void | Promise<void> =
+    () => {}
   readonly #runtime: Runtime
   #tokens = 0
 
@@ -69,6 +70,8 @@ export class TestStore implements IdempotencyStore {
 
   #held(key: string, token: string): Entry | undefined {
     const entry = this.entries.get(key)
-    return entry && entry.token === token && !entry.completion && entry.endsAtMs > this.#runtime.now() ? entry : undefined
+    return entry && entry.token === token && !entry.completion && entry.endsAtMs > this.#runtime.now()
+      ? entry
+      : undefined
   }
 }
