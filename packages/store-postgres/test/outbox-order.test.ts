@@ -157,6 +157,25 @@ if (database !== undefined) {
     await orders.arrived('0', '1', '2')
   })
 
+  test('a slot in which there is always somebody writing is relayed all the same', async () => {
+    await using orders = await shop(database)
+    orders.relay()
+    let open = await orders.begin()
+    await orders.place(open, 'a', '0')
+    let number = 0
+    const end = Date.now() + 10_000
+    while (orders.log.length === 0 && Date.now() < end) {
+      const next = await orders.begin()
+      await orders.place(next, 'a', String(++number))
+      await sleep(5)
+      await orders.end(open, 'commit')
+      open = next
+    }
+    assert.ok(orders.log.length > 0, 'nothing was relayed while somebody was writing')
+    await orders.end(open, 'commit')
+    await orders.arrived(...Array.from({ length: number + 1 }, (_, n) => String(n)))
+  })
+
   test('a prepared transaction holds its slot up, too', async () => {
     const { rows } = await pool.query<{ n: string }>(
       `select current_setting('max_prepared_transactions') as n`,

@@ -299,6 +299,28 @@ if (database !== undefined) {
     await bus.close()
   })
 
+  test('an idle relay asks Postgres seldom', async () => {
+    await using orders = await shop(database)
+    const own = database.newPool()
+    let queries = 0
+    own.on('connect', client => {
+      const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
+      const counted = (...args: unknown[]) => {
+        queries++
+        return query(...args)
+      }
+      Object.assign(client, { query: counted })
+    })
+    const relay = orders.relay({ pool: own, pollMs: 200 })
+    await eventually(() => assert.is(relay.status.slots, 32))
+    const before = queries
+    await sleep(1_000)
+    assert.ok(
+      queries - before > 2 && queries - before < 20,
+      `${queries - before} queries in a second, polling five times`,
+    )
+  })
+
   test('batches are bounded', async () => {
     await using orders = await shop(database)
     const sizes: number[] = []

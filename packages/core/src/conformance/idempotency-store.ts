@@ -216,9 +216,7 @@ export const idempotencyStoreCases: readonly IdempotencyStoreCase[] = [
     async run(harness) {
       const store = harness.store()
       const prefix = newKey()
-      const keys = oddKeys.map((odd, index) =>
-        index < 11 ? `${prefix}${odd}` : odd.slice(prefix.length) + prefix,
-      )
+      const keys = oddKeys.map((odd, index) => prefix + (index < 11 ? odd : odd.slice(prefix.length)))
       const tokens = await Promise.all(keys.map(key => claimed(store, key, long)))
       for (const [index, key] of keys.entries()) {
         const result = bytes(String(index))

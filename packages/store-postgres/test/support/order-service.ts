@@ -2,6 +2,7 @@ import {
   createBus,
   type DeliveryReport,
   defineEvent,
+  type EventContext,
   type MiddlewareLike,
   retry,
   silentLogger,
@@ -18,7 +19,7 @@ export interface OrderServiceOptions {
   /** Outside of the transaction. */
   readonly outside?: MiddlewareLike
   readonly transactional?: TransactionalOptions
-  readonly handle: (client: PoolClient, order: string, attempt: number) => unknown
+  readonly handle: (client: PoolClient, order: string, context: EventContext) => unknown
 }
 
 /** A service with a transactional handler, and a log of its own: what comes to two of them are duplicates. */
@@ -44,7 +45,7 @@ export async function orderService(options: OrderServiceOptions): Promise<OrderS
     transactional(pool, { table, ...options.transactional }),
   ]
   bus.subscribe(OrderPaid, { use }, (payment, context) =>
-    options.handle(context.values.get(postgresClient), payment.order, context.attempt),
+    options.handle(context.values.get(postgresClient), payment.order, context),
   )
   await bus.start()
   return {
