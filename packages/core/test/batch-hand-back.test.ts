@@ -35,7 +35,7 @@ test('a record that is handed back takes along what its key has behind it in the
     { id: 2, key: 'a' },
     { id: 3, key: 'b' },
   ]
-  await t.track(() => bus.publishBatch(Job, jobs))
+  await t.track(() => bus.publishBatch(Job, jobs), { tolerateFailures: true })
   assert.equal(done, [3])
   await t.clock.advance(60)
   assert.equal(done, [3], 'the second waits for the first, which comes again after 75 ms at the earliest')
