@@ -15,7 +15,7 @@ import { ReplyInbox } from './reply-inbox.js'
 import { failureResponder, responder } from './reply.js'
 import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
-import { drainWithin } from './runner.js'
+import { drainWithin, untilAborted } from './runner.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
 
@@ -295,7 +295,9 @@ export class Bus implements AsyncDisposable {
   async #drain(deadline: AbortSignal): Promise<void> {
     const left = await this.#groups.close(deadline)
     for (const each of left) if (each.status === 'rejected') this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
+    // Requests need no reply any more. The transport knows only of what has come to it: the rest is waited for here.
     this.#closeRequests()
+    if (this.#lifecycle.connected) await untilAborted(this.#publisher.settled(), deadline)
     await this.#inbox.close()
   }
 

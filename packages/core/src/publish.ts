@@ -68,6 +68,8 @@ export class Publisher {
   #layered = false
   /** By topic, while a publish to it waits for something: resolves when the last of them has gone to the transport. */
   readonly #tails = new Map<string, Promise<void>>()
+  /** Publishes that the transport need not know of yet: they wait for something, or are with a middleware. */
+  readonly #accepted = new Set<Promise<unknown>>()
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -78,12 +80,32 @@ export class Publisher {
     const ready = after(this.#encode(contract, payload, options, route), encoded => this.#opened(contract, encoded))
     // Replies have no order among each other, and share their topic: none may wait for another.
     const isOrdered = contract.kind !== 'reply'
-    if (!(ready instanceof Promise) && !(isOrdered && this.#tails.has(contract.topic.name))) return this.#send(ready)
-    return this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
+    if (!(ready instanceof Promise) && !(isOrdered && this.#tails.has(contract.topic.name))) {
+      this.#chain()
+      return this.#layered ? this.#accept(this.#send(ready)) : this.#send(ready)
+    }
+    const inTurn = async () => this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
+    return this.#accept(inTurn())
+  }
+
+  /** Resolves when everything that was published before and meanwhile has been stored or refused. */
+  async settled(): Promise<void> {
+    while (this.#accepted.size > 0) await Promise.allSettled(this.#accepted)
   }
 
   /** Publishes many payloads; nothing is sent unless all of them can be encoded. */
   async publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
+    return this.#accept(this.#publishBatch(event, payloads, options))
+  }
+
+  #accept<T>(publish: Promise<T>): Promise<T> {
+    const forget = () => void this.#accepted.delete(publish)
+    this.#accepted.add(publish)
+    publish.then(forget, forget)
+    return publish
+  }
+
+  async #publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
     const encoding = Promise.all(payloads.map(async (payload, index) => {
       try {
         return await this.#encode(event, payload, options, {})
