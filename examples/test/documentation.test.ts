@@ -8,9 +8,16 @@ const test = suite(
   'every TypeScript snippet of the documentation is part of a program that is compiled and run',
 )
 
-const pages = ['README.md', 'CONTRIBUTING.md', ...(await markdownOf('docs')), ...(await markdownOf('bench'))]
+const pages = ['README.md', 'CONTRIBUTING.md', 'bench/README.md', ...(await markdownOf('docs'))]
 const programs = await Promise.all(
-  ['examples/src', 'examples/test', 'packages/core/test', 'packages/transport-kafka/test'].map(programsOf),
+  [
+    'examples/src',
+    'examples/test',
+    'packages/core/test',
+    'packages/transport-kafka/test',
+    'packages/store-redis/test',
+    'packages/store-postgres/test',
+  ].map(programsOf),
 )
 const sources = programs.flat()
 
@@ -45,9 +52,7 @@ function withoutIndent(text: string): string {
 
 async function markdownOf(folder: string): Promise<string[]> {
   const entries = await readdir(join(root, folder), { recursive: true })
-  return entries
-    .filter(entry => entry.endsWith('.md') && !entry.includes('node_modules'))
-    .map(entry => join(folder, entry))
+  return entries.filter(entry => entry.endsWith('.md')).map(entry => join(folder, entry))
 }
 
 async function programsOf(folder: string): Promise<string[]> {

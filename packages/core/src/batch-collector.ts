@@ -7,15 +7,16 @@ import type { InboundRecord } from './transport.js'
 /**
  * Gathers the records of one batch at the innermost point of their onions, so that each record keeps middleware and an
  * outcome of its own while the handler gets them together: the handler runs when every unfinished onion waits here, or
- * elsewhere for something that may take long. A record that has not been handled yet keeps what its key has behind it.
+ * elsewhere for something that may take long. A record that is not finished yet holds back what its key has behind it,
+ * unless the handler gets them together.
  */
 export class BatchCollector {
   #unfinished: number
   /** Onions that wait elsewhere: for a retry, for room, for another delivery. */
   #away = 0
   #waiting: Waiting[] = []
-  /** By key, in order: records that the handler has not had yet. */
-  readonly #unhandled = new Map<string, InboundRecord[]>()
+  /** By key, in order: records whose onions have not ended. */
+  readonly #lanes = new Map<string, InboundRecord[]>()
   /** The handler runs in the asynchronous context of a record, not of whichever onion happened to end. */
   #scope: AsyncResource | undefined
   readonly #handle: (records: readonly WaitingRecord[]) => Promise<void>
@@ -30,9 +31,9 @@ export class BatchCollector {
   expect(record: InboundRecord): void {
     if (record.key === null) return
     const key = laneKeyOf(record.key)
-    const lane = this.#unhandled.get(key)
+    const lane = this.#lanes.get(key)
     if (lane) lane.push(record)
-    else this.#unhandled.set(key, [record])
+    else this.#lanes.set(key, [record])
   }
 
   /** Joins the batch; resolves or rejects with this record's own outcome. */
@@ -60,7 +61,7 @@ export class BatchCollector {
   left(record?: InboundRecord): void {
     this.#unfinished -= 1
     if (record && record.key !== null) {
-      const lane = this.#unhandled.get(laneKeyOf(record.key))
+      const lane = this.#lanes.get(laneKeyOf(record.key))
       if (lane?.includes(record)) lane.splice(lane.indexOf(record), 1)
     }
     if (record) this.#forget(record)
@@ -77,9 +78,22 @@ export class BatchCollector {
     if (this.#waiting.length === 0 || this.#waiting.length < this.#unfinished - this.#away) return
     const inOrder = this.#waiting.sort((one, other) => one.context.offset - other.context.offset)
     const records: Waiting[] = []
+    const chosen = new Set<InboundRecord>()
     this.#waiting = []
-    for (const waiting of inOrder) (this.#mayRun(waiting.context.record) ? records : this.#waiting).push(waiting)
+    for (const waiting of inOrder) {
+      const { record } = waiting.context
+      if (this.#mayRun(record, chosen)) {
+        chosen.add(record)
+        records.push(waiting)
+      } else this.#waiting.push(waiting)
+    }
     if (records.length === 0) return
+    // The others may have left because the partition moved away: then nothing more is started.
+    if (records.some(({ context }) => context.ended)) {
+      const error = new BusbarError('ABORTED', 'the batch was not handled: its partition moved away, or the bus is closing')
+      for (const record of records) record.fail(error)
+      return
+    }
     for (const { context } of records) context.onStart?.()
     const scope = this.#scope
     if (this.#waiting.length === 0) this.#scope = undefined
@@ -94,13 +108,11 @@ export class BatchCollector {
     )
   }
 
-  /** False for a record whose key has one before it that the handler has not had. Notes that it has this one. */
-  #mayRun(record: InboundRecord): boolean {
-    const lane = record.key === null ? undefined : this.#unhandled.get(laneKeyOf(record.key))
-    if (!lane?.includes(record)) return true
-    if (lane[0] !== record) return false
-    lane.shift()
-    return true
+  /** Whether everything of the record's key before it is finished, or handled together with it. */
+  #mayRun(record: InboundRecord, chosen: ReadonlySet<InboundRecord>): boolean {
+    const lane = record.key === null ? undefined : this.#lanes.get(laneKeyOf(record.key))
+    const place = lane?.indexOf(record) ?? -1
+    return place < 0 || (lane ?? []).slice(0, place).every(before => chosen.has(before))
   }
 }
 

@@ -108,11 +108,11 @@ export class BatchRunner implements Runner {
     const slot = batchSlot(partition.ends, this.#drain.signal, collector)
     for (const { record } of deliveries) collector.expect(record)
     const runs = deliveries.map(async delivery => {
-      const outcome = await this.#options.handle(delivery, slot, collector)
+      const outcome = await this.#options.handle(delivery, slot, collector).catch((cause): Outcome => ({ kind: 'nack', cause }))
       collector.left(delivery.record)
       return outcome
     })
-    Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
+    void Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
   }
 
   #finish(partition: BatchedPartition, deliveries: readonly Delivery[], outcomes: readonly Outcome[]): void {

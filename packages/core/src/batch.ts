@@ -6,9 +6,9 @@ export interface BatchItem<Payload> {
   readonly payload: Payload
   readonly context: EventContext<Payload>
   /** This record is finished, whatever becomes of the rest. */
-  done(): void
+  readonly done: () => void
   /** This record failed: it alone comes again. */
-  fail(error: unknown): void
+  readonly fail: (error: unknown) => void
 }
 
 /** Handles a batch of one partition, in the order of the log. Records that it settles neither way are done when it returns and failed when it throws. */

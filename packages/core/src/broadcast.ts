@@ -28,10 +28,13 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
     throw new BusbarError('CAPABILITY_MISSING', `a broadcast subscription needs a transport that can read without a group; ${transport.name} cannot`)
   }
   const readers = new Map<string, TopicBroadcast>()
+  let wanted: readonly string[] = []
+  let isPaused = false
   let fail: (reason: unknown) => void = () => {}
   const closed = new Promise<void>((_, reject) => {
     fail = reject
   })
+  closed.catch(() => {})
 
   const open = async (topic: string): Promise<void> => {
     const sessions = new Map<number, PartitionSession>()
@@ -41,17 +44,20 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
       let session = sessions.get(first.partition)
       if (!session) {
         session = new PartitionSession({ ...options, topic, partition: first.partition, start: first.offset })
+        if (isPaused) session.pause()
         sessions.set(first.partition, session)
       }
       return session.push(records)
     })
+    // Ended, or opened by somebody else, while this one was on its way.
+    if (!wanted.includes(topic) || readers.has(topic)) return reader[Symbol.asyncDispose]()
     readers.set(topic, { reader, sessions })
-    reader.closed.catch(thrown => {
+    reader.closed.catch((thrown: unknown) => {
       if (readers.get(topic)?.reader !== reader) return
       // A broadcast keeps no position: it goes on with what comes next, and says that it has missed something.
       options.logger.error({ err: thrown, topic }, 'a broadcast lost its place and goes on from now')
       shut(topic)
-        .then(() => open(topic))
+        .then(() => (wanted.includes(topic) && !readers.has(topic) ? open(topic) : undefined))
         .catch(fail)
     })
   }
@@ -61,16 +67,25 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
     for (const session of ended?.sessions.values() ?? []) session.revoke(new BusbarError('BUS_CLOSED', `the broadcast subscription of ${topic} ended`))
     await ended?.reader[Symbol.asyncDispose]()
   }
-  const setTopics = async (wanted: readonly string[]) => {
+  const setTopics = async (topics: readonly string[]) => {
+    wanted = topics
     await Promise.all([...readers.keys()].filter(topic => !wanted.includes(topic)).map(shut))
-    await Promise.all(wanted.filter(topic => !readers.has(topic)).map(open))
+    const opened = await Promise.allSettled(wanted.filter(topic => !readers.has(topic)).map(open))
+    for (const each of opened) if (each.status === 'rejected') throw each.reason
   }
 
-  await setTopics(topics)
+  try {
+    await setTopics(topics)
+  } catch (thrown) {
+    // Readers of other topics may be open, or still on their way, and would deliver beside those of the next try.
+    await setTopics([])
+    throw thrown
+  }
   return {
     closed,
     setTopics,
     pause: () => {
+      isPaused = true
       for (const { sessions } of readers.values()) for (const session of sessions.values()) session.pause()
     },
     [Symbol.asyncDispose]: () => setTopics([]),

@@ -5,6 +5,7 @@ import type { GroupSettings } from './group-consumer.js'
 import { consoleLogger, type Logger } from './logger.js'
 import type { MiddlewareLike } from './middleware.js'
 import { type Runtime, systemRuntime } from './runtime.js'
+import { topicOf } from './topic.js'
 import type { Transport } from './transport.js'
 import { positive } from './validate.js'
 
@@ -69,8 +70,7 @@ export function busSettings(options: BusOptions): BusSettings {
   if (takenTransports.has(transport)) {
     throw new BusbarError('CONFIG_INVALID', `createBus: the ${transport.name} transport serves another bus already: give each bus one of its own`)
   }
-  takenTransports.add(transport)
-  return {
+  const settings: BusSettings = {
     name: options.name,
     transport,
     logger: options.logger ?? consoleLogger,
@@ -84,8 +84,10 @@ export function busSettings(options: BusOptions): BusSettings {
     },
     requestTimeoutMs: positive('requests.timeoutMs', options.requests?.timeoutMs ?? 5_000),
     maxPending: positive('requests.maxPending', options.requests?.maxPending ?? 10_000),
-    replyTopic: options.requests?.replyTopic ?? 'busbar.replies',
+    replyTopic: topicOf('replies', options.requests?.replyTopic ?? 'busbar.replies').name,
   }
+  takenTransports.add(transport)
+  return settings
 }
 
 /** Options of every kind of subscription. */

@@ -16,14 +16,16 @@ import { deadLetter } from './middleware/dead-letter.js'
 import { retry } from './middleware/retry.js'
 import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from './middleware.js'
 import { OwnTopics } from './own-topic.js'
-import { Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
+import { type EncodeOptions, Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
 import { ReplyInbox } from './reply-inbox.js'
 import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
-import { untilAborted } from './runner.js'
+import { drainWithin, untilAborted } from './runner.js'
+import { sendRecords } from './send-records.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
+import type { OutboundRecord, RecordPosition } from './transport.js'
 import { positive } from './validate.js'
 
 /** Handles one event. The record is acknowledged when it returns, or when the promise that it returns resolves. */
@@ -84,10 +86,16 @@ export class Bus implements AsyncDisposable {
     this.#lifecycle = new Lifecycle({
       name,
       runtime,
+      logger,
       connect: signal => transport.connect({ clientId: name, logger, runtime, signal, onEvent: this.#emit }),
       join: async () => void (await Promise.all([this.#delays.resume(), ...this.#groups.all.map(group => group.join())])),
       leave: async () => void (await Promise.allSettled(this.#groups.all.map(group => group.leave()))),
-      close: timeoutMs => this.#close(timeoutMs),
+      drain: deadline => this.#drain(deadline),
+      release: () => {
+        // Also when draining was given up.
+        this.#closeRequests()
+        return transport[Symbol.asyncDispose]()
+      },
     })
     const { gate } = this.#lifecycle
     this.#delays = new Delays({ name, transport, ownTopics: this.#ownTopics, runtime, logger })
@@ -126,7 +134,7 @@ export class Bus implements AsyncDisposable {
    * until the bus is connected.
    * Rejects with `PAYLOAD_INVALID`, `BUS_CLOSED`, or what the transport reports.
    */
-  async publish<Out, In>(event: EventDefinition<Out, In>, payload: In, options?: PublishOptions): Promise<PublishReceipt> {
+  async publish<Out, In>(event: EventDefinition<Out, In>, payload: NoInfer<In>, options?: PublishOptions): Promise<PublishReceipt> {
     requireContract('event', event, 'publish')
     return this.#publisher.publish(event, payload, options)
   }
@@ -137,7 +145,7 @@ export class Bus implements AsyncDisposable {
    */
   async publishBatch<Out, In>(
     event: EventDefinition<Out, In>,
-    payloads: readonly In[],
+    payloads: readonly NoInfer<In>[],
     options: Omit<PublishOptions, 'id'> = {},
   ): Promise<readonly PublishReceipt[]> {
     requireContract('event', event, 'publishBatch')
@@ -145,12 +153,30 @@ export class Bus implements AsyncDisposable {
   }
 
   /**
+   * The record that `publish` would send, without sending it: validated, encoded, in its envelope, through the publish
+   * middleware. For whoever keeps records and sends them later with {@link Bus.send}, as an outbox does. Needs no start.
+   * Rejects with `PAYLOAD_INVALID`, or what a publish middleware throws.
+   */
+  async encode<Out, In>(event: EventDefinition<Out, In>, payload: In, options?: EncodeOptions): Promise<OutboundRecord> {
+    requireContract('event', event, 'encode')
+    return this.#publisher.encode(event, payload, options)
+  }
+
+  /**
+   * Sends records made by {@link Bus.encode}, as they are: no middleware runs. Makes sure of their topics; resolves when
+   * all are stored. Rejects with `BUS_CLOSED` or what the transport reports, `PUBLISH_PARTIAL` where some were stored.
+   */
+  async send(records: readonly OutboundRecord[]): Promise<readonly RecordPosition[]> {
+    return sendRecords({ gate: this.#lifecycle.gate, topics: this.#topics, transport: this.#settings.transport }, records)
+  }
+
+  /**
    * Handles an event. A handler that throws is tried again after a growing delay, which holds back only its own
    * key, and at last its record becomes a dead letter: see {@link SubscribeOptions.onFailure}.
    * @throws BusbarError `CONFIG_INVALID`, for example when a group already has a handler of this event and no `name` is given.
    */
-  subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<Out>): Subscription
-  subscribe<Out, In>(event: EventDefinition<Out, In>, options: SubscribeOptions, handler: Handler<Out>): Subscription
+  subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<NoInfer<Out>>): Subscription
+  subscribe<Out, In>(event: EventDefinition<Out, In>, options: SubscribeOptions, handler: Handler<NoInfer<Out>>): Subscription
   subscribe<Out, In>(event: EventDefinition<Out, In>, ...rest: [Handler<Out>] | [SubscribeOptions, Handler<Out>]): Subscription {
     const [options, handler] = withOptions<SubscribeOptions, Handler<Out>>(rest)
     requireContract('event', event, 'subscribe')
@@ -162,8 +188,8 @@ export class Bus implements AsyncDisposable {
    * Handles an event in batches of one partition. Every record has its own outcome: `item.fail(error)` hands back that
    * one; a handler that throws fails all that it has not marked with `done()`.
    */
-  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, handler: BatchHandler<Out>): Subscription
-  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, options: SubscribeBatchOptions, handler: BatchHandler<Out>): Subscription
+  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, handler: BatchHandler<NoInfer<Out>>): Subscription
+  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, options: SubscribeBatchOptions, handler: BatchHandler<NoInfer<Out>>): Subscription
   subscribeBatch<Out, In>(
     event: EventDefinition<Out, In>,
     ...rest: [BatchHandler<Out>] | [SubscribeBatchOptions, BatchHandler<Out>]
@@ -187,12 +213,12 @@ export class Bus implements AsyncDisposable {
    */
   reply<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
-    handler: ReplyHandler<Out, ReplyIn>,
+    handler: ReplyHandler<Out, NoInfer<ReplyIn>>,
   ): Subscription
   reply<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
     options: SubscribeOptions,
-    handler: ReplyHandler<Out, ReplyIn>,
+    handler: ReplyHandler<Out, NoInfer<ReplyIn>>,
   ): Subscription
   reply<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
@@ -202,12 +228,12 @@ export class Bus implements AsyncDisposable {
     requireContract('request', request, 'reply')
     requireHandler(handler, `reply to ${request.name}`)
     const answering = {
-      request: request as AnyRequest,
+      request: request,
       handler: handler as (payload: unknown, context: EventContext) => unknown,
       publisher: this.#publisher,
       runtime: this.#settings.runtime,
     }
-    return this.#subscribe(request as AnyRequest, options, {
+    return this.#subscribe(request, options, {
       handle: responder(answering),
       onFailure: failureResponder(answering),
       replay: replayer(answering),
@@ -222,12 +248,11 @@ export class Bus implements AsyncDisposable {
    */
   async request<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
-    payload: In,
+    payload: NoInfer<In>,
     options: RequestCallOptions = {},
   ): Promise<ReplyOut> {
     requireContract('request', request, 'request')
-    this.#lifecycle.gate()
-    return (await this.#requester.request(request as AnyRequest, payload, options)) as ReplyOut
+    return (await this.#requester.request(request, payload, options)) as ReplyOut
   }
 
   /**
@@ -236,11 +261,11 @@ export class Bus implements AsyncDisposable {
    */
   requestMany<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
-    payload: In,
+    payload: NoInfer<In>,
     options: RequestManyOptions = {},
   ): Observable<RequestOutcome<ReplyOut>> {
     requireContract('request', request, 'requestMany')
-    return this.#requester.requestMany(request as AnyRequest, payload, options) as Observable<RequestOutcome<ReplyOut>>
+    return this.#requester.requestMany(request, payload, options) as Observable<RequestOutcome<ReplyOut>>
   }
 
   /** Calls back for what happens without a caller: rebalances, lost positions, consumers that died. Returns what ends it. */
@@ -302,6 +327,7 @@ export class Bus implements AsyncDisposable {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name
     if (group !== false) requireName(`subscribing to ${contract.name}, option "group"`, group)
+    if (options.name !== undefined) requireName(`subscribing to ${contract.name}, option "name"`, options.name)
     const name = options.name ?? `${group === false ? 'broadcast' : group}/${contract.name}`
     const failsForGood = contract.kind === 'event' && (options.onFailure ?? (group === false ? 'hand-back' : 'dead-letter')) === 'dead-letter'
     const own = (options.use ?? []).map(each => subscriptionMiddleware(each, name))
@@ -319,43 +345,35 @@ export class Bus implements AsyncDisposable {
     this.#topics.declare(contract.topic)
     const consumer = this.#groups.add(bound, options)
     const ready = this.#lifecycle.started ? this.#joinLater(consumer, name) : this.#lifecycle.ready
-    const close = async ({ timeoutMs = defaultCloseMs }: CloseOptions = {}) => {
-      await this.#withDeadline(timeoutMs, `subscription ${name}`, deadline => this.#groups.remove(bound, deadline))
+    let closed: Promise<void> | undefined
+    const close = ({ timeoutMs = defaultCloseMs }: CloseOptions = {}) => {
+      closed ??= drainWithin(this.#settings, timeoutMs, `subscription ${name}`, deadline => this.#groups.remove(bound, deadline))
+      return closed
     }
     return { name, group, ready, close, [Symbol.asyncDispose]: () => close() }
   }
 
-  /** Joins a group of a running bus; whoever does not look at `ready` finds a failure in the log. */
+  /** Joins a group of a bus that runs, or soon will; whoever does not look at `ready` finds a failure in the log. */
   #joinLater(consumer: GroupConsumer, subscription: string): Promise<void> {
-    const joined = consumer.join()
-    joined.catch(thrown => this.#settings.logger.error({ err: thrown, subscription }, 'subscription cannot receive'))
+    const joined = this.#lifecycle.ready.then(() => consumer.join())
+    joined.catch((thrown: unknown) => {
+      if (thrown instanceof BusbarError && thrown.code === 'BUS_CLOSED') return
+      this.#settings.logger.error({ err: thrown, subscription }, 'subscription cannot receive')
+    })
     return joined
   }
 
-  async #close(timeoutMs: number): Promise<void> {
-    const { transport, logger } = this.#settings
-    await this.#withDeadline(timeoutMs, `bus ${this.name}`, async deadline => {
-      const left = await Promise.allSettled([
-        this.#delays.close(deadline),
-        ...this.#groups.all.map(group => group.close(deadline)),
-      ])
-      for (const each of left) if (each.status === 'rejected') logger.warn({ err: each.reason }, 'a group could not be left cleanly')
-      this.#requester.close(new BusbarError('BUS_CLOSED', `bus ${this.name} was closed while the request waited for its reply`))
-      await this.#inbox.close()
-      await untilAborted(transport[Symbol.asyncDispose](), deadline)
-    })
+  async #drain(deadline: AbortSignal): Promise<void> {
+    const [left] = await Promise.all([this.#groups.close(deadline), this.#delays.close(deadline)])
+    for (const each of left) if (each.status === 'rejected') this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
+    // Requests need no reply any more. The transport knows only of what has come to it: the rest is waited for here.
+    this.#closeRequests()
+    if (this.#lifecycle.connected) await untilAborted(this.#publisher.settled(), deadline)
+    await this.#inbox.close()
   }
 
-  async #withDeadline(timeoutMs: number, what: string, run: (deadline: AbortSignal) => Promise<void>): Promise<void> {
-    const deadline = new AbortController()
-    const reason = new BusbarError('ABORTED', `${what} was closed and this did not finish within ${timeoutMs} ms`)
-    const timer = this.#settings.runtime.setTimer(timeoutMs, () => deadline.abort(reason))
-    try {
-      await run(deadline.signal)
-    } finally {
-      timer.cancel()
-    }
-    if (deadline.signal.aborted) this.#settings.logger.warn({ timeoutMs }, `${what} did not drain in time: unfinished records were handed back`)
+  #closeRequests(): void {
+    this.#requester.close(new BusbarError('BUS_CLOSED', `bus ${this.name} was closed while the request waited for its reply`))
   }
 
   #withDefaults(middleware: readonly Middleware[]): readonly Middleware[] {

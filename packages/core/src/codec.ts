@@ -38,8 +38,12 @@ export type SchemaOutput<S> = S extends StandardSchema<infer _In, infer Out>
 
 /** The codec of a schema; plain JSON without validation where there is none. */
 export function codecOf<In, Out>(schema: Schema<In, Out> | undefined): Codec<In, Out> {
-  if (schema === undefined) return unvalidatedJson as Codec<unknown, unknown> as Codec<In, Out>
-  return '~standard' in schema ? validatedJson(schema) : schema
+  if (schema === undefined) return unvalidatedJson as Codec<In, Out>
+  if ((typeof schema === 'object' && schema !== null) || typeof schema === 'function') {
+    if ('~standard' in schema) return validatedJson(schema)
+    if (typeof schema.encode === 'function' && typeof schema.decode === 'function') return schema
+  }
+  throw new BusbarError('CONFIG_INVALID', 'a schema is a Standard Schema (zod, valibot, arktype and others), or a codec with encode and decode')
 }
 
 const noBytes = new Uint8Array(0)
@@ -53,17 +57,17 @@ const unvalidatedJson: Codec<unknown> = { contentType: 'application/json', encod
  * validation applies defaults and conversions, so that they are applied exactly once.
  */
 function validatedJson<In, Out>(schema: StandardSchema<In, Out>): Codec<In, Out> {
-  const validate = (value: unknown) => schema['~standard'].validate(value)
+  const standard = schema['~standard']
+  const validate = (value: unknown) => standard.validate(value)
+  const outputOf = (result: StandardResult<Out>): Out => {
+    if (result.issues === undefined) return result.value
+    throw new BusbarError('PAYLOAD_INVALID', describeIssues(standard, result.issues))
+  }
   return {
     contentType: 'application/json',
     encode: payload => after(validate(payload), result => (outputOf(result), encodeJson(payload))),
     decode: bytes => after(validate(decodeJson(bytes)), outputOf),
   }
-}
-
-function outputOf<Out>(result: StandardResult<Out>): Out {
-  if (result.issues === undefined) return result.value
-  throw new BusbarError('PAYLOAD_INVALID', describeIssues(result.issues))
 }
 
 /** Goes on at once with a value and later with a promise, so that the synchronous path stays synchronous. */
@@ -76,7 +80,8 @@ function encodeJson(payload: unknown): Uint8Array {
   try {
     text = JSON.stringify(payload)
   } catch (thrown) {
-    throw new BusbarError('ENCODE_FAILED', `JSON cannot hold this payload: ${reasonOf(thrown)}`, { cause: thrown })
+    // The lines after the first name properties of the payload.
+    throw new BusbarError('ENCODE_FAILED', `JSON cannot hold this payload: ${reasonOf(thrown).split('\n')[0]}`, { cause: thrown })
   }
   if (text !== undefined) return Buffer.from(text)
   // JSON has no undefined: an empty value stands for it, so that an event without payload and a reply of nothing work.

@@ -10,11 +10,13 @@ export interface NamedLayer<Context> {
   readonly name: string
   /** Whether `next()` may be called again once the call before has ended: what retries needs it. Default: false. */
   readonly reruns?: boolean
+  /** Whether it may fail while its inside still runs: what limits time needs it. Default: false. */
+  readonly abandons?: boolean
   readonly run: Layer<Context>
 }
 
 /**
- * Makes one function of layers around a core. A layer that calls `next()` twice, or returns without having awaited it,
+ * Makes one function of layers around a core. A layer that calls `next()` twice, or ends without having awaited it,
  * fails with `MIDDLEWARE_MISUSED`: a lost `next()` would acknowledge a record whose handler is still running.
  */
 export function compose<Context>(
@@ -33,19 +35,38 @@ async function runLayer<Context>(
   inner: (context: Context) => Promise<void>,
 ): Promise<void> {
   let call: NextCall | undefined
-  await layer.run(context, () => {
-    if (call && !(layer.reruns && call.settled)) {
-      throw new BusbarError('MIDDLEWARE_MISUSED', `middleware "${layer.name}" called next() twice: call it at most once per run`)
+  let misuse: BusbarError | undefined
+  let isOver = false
+  const next = (): NextCall => {
+    if (!isOver && (!call || (layer.reruns && call.settled))) {
+      call = new NextCall(inner(context))
+      return call
     }
-    call = new NextCall(inner(context))
-    return call
-  })
-  if (call === undefined || (call.settled && call.observed)) return
-  // What is inside must not go on after its record is settled: wait for it, then say what is wrong.
-  await call.end
-  throw new BusbarError(
-    'MIDDLEWARE_MISUSED',
-    `middleware "${layer.name}" did not await next(): write "await next()" or "return next()", else a record could be acknowledged before its handler is done`,
+    const fault = isOver ? 'called next() after it had returned: await what leads to it' : 'called next() twice: call it at most once per run'
+    // Kept, so that a layer that swallows the rejection fails all the same; rejected, because a throw from a timer or an
+    // event listener of the layer would end the process.
+    misuse ??= new BusbarError('MIDDLEWARE_MISUSED', `middleware "${layer.name}" ${fault}`)
+    return new NextCall(Promise.reject(misuse))
+  }
+  try {
+    await layer.run(context, next)
+  } catch (thrown) {
+    isOver = true
+    // What is inside must not go on after its record is settled, nor beside its own next try: wait for it.
+    if (!layer.abandons) await call?.end
+    throw misuse ?? thrown
+  }
+  isOver = true
+  const isAwaited = call === undefined || (call.settled && call.observed)
+  if (isAwaited && !misuse) return
+  await call?.end
+  throw (
+    misuse ??
+    new BusbarError(
+      'MIDDLEWARE_MISUSED',
+      `middleware "${layer.name}" did not await next(): write "await next()" or "return next()", else a record could be acknowledged before its handler is done`,
+      call?.failure,
+    )
   )
 }
 
@@ -60,16 +81,24 @@ class NextCall implements Promise<void> {
   readonly end: Promise<void>
   settled = false
   observed = false
+  /** What the inside failed with, if it did. */
+  failure: { readonly cause: unknown } | undefined
 
   constructor(inner: Promise<void>) {
     this.#inner = inner
-    const settle = () => {
-      this.settled = true
-    }
-    this.end = inner.then(settle, settle)
+    this.end = inner.then(
+      () => {
+        this.settled = true
+      },
+      cause => {
+        this.settled = true
+        this.failure = { cause }
+      },
+    )
   }
 
   // biome-ignore lint/suspicious/noThenProperty: being awaited is what this class is for
+  // oxlint-disable-next-line unicorn/no-thenable
   then<A = void, B = never>(
     onFulfilled?: ((value: void) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

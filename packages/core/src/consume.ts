@@ -36,7 +36,7 @@ export interface DeliveryReport {
   readonly offset: number
   readonly attempt: number
   readonly outcome: Conclusion | 'handed back'
-  /** Why it was handed back. */
+  /** Why it was handed back, rescheduled or dead-lettered. */
   readonly error?: unknown
 }
 
@@ -93,7 +93,12 @@ export class Consumer {
   handle = async (delivery: Delivery, slot: DeliverySlot, collector?: BatchCollector): Promise<Outcome> => {
     const { record } = delivery
     const dueInMs = dueAtOf(record) - this.#options.runtime.now()
-    if (dueInMs > 0) return { kind: 'nack', delayMs: dueInMs, untried: true }
+    if (dueInMs > 0) return { kind: 'nack', untried: true, delayMs: dueInMs }
+    // Its subscription was closed, or closed and made anew as another kind: nobody here may say that it is finished.
+    const candidates = this.#byTopic.get(record.topic) ?? []
+    if (candidates.length === 0 || candidates.some(each => (each.batch === undefined) !== (collector === undefined))) {
+      return { kind: 'nack', untried: true, delayMs: this.#options.redelivery.delayMs }
+    }
     const attempt = attemptsBefore(record) + delivery.attempt
     const { envelope, unreadable } = read(record)
     const wanting = this.#wanting(record, envelope, unreadable)

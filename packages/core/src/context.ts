@@ -60,7 +60,8 @@ export interface RecordContext {
   readonly ended: boolean
   /** What became of the delivery, if not just `done`; what sets it says so with {@link conclude}. */
   readonly conclusion: Conclusion
-  conclude(conclusion: Conclusion): void
+  /** `error`: the failure that led to it. */
+  conclude(conclusion: Conclusion, error?: unknown): void
 }
 
 /** What becomes of a delivery to a subscription that does not fail. */
@@ -125,6 +126,8 @@ export class DeliveryContext implements EventContext {
   /** Counted on by what retries in place. */
   attempt: number
   conclusion: Conclusion = 'done'
+  /** The failure that led to the conclusion. */
+  failure: unknown
   /** What the handler's completion is remembered with: the encoded reply of a request. */
   result: Uint8Array | undefined
   /** Answers a duplicate with the result of its first delivery. */
@@ -145,13 +148,16 @@ export class DeliveryContext implements EventContext {
   readonly #event: string
   readonly #logger: Logger
   readonly #slot: DeliverySlot
+  /** Signals that end it: its partition's, the drain deadline's, and its subscription's. */
+  readonly #ends: readonly AbortSignal[]
   #headers: MessageHeaders | undefined
   #linked: AbortController | undefined
   #values: ContextValues | undefined
   #child: Logger | undefined
   #onEnd: ((event: Event) => void) | undefined
+  #isReleased = false
 
-  constructor(place: DeliveryPlace, record: InboundRecord, arrival: Arrival) {
+  constructor(place: DeliveryPlace, record: InboundRecord, arrival: Arrival, end: AbortSignal) {
     this.group = place.group
     this.subscription = place.subscription
     this.#event = place.event
@@ -162,6 +168,7 @@ export class DeliveryContext implements EventContext {
     this.collector = arrival.collector
     this.#envelope = arrival.envelope
     this.#slot = arrival.slot
+    this.#ends = [...arrival.slot.ends, end]
     this.runtime = place.runtime
     this.forward = place.forward
   }
@@ -201,9 +208,10 @@ export class DeliveryContext implements EventContext {
     if (this.#linked) return this.#linked.signal
     const linked = new AbortController()
     const onEnd = (event: Event) => linked.abort((event.target as AbortSignal).reason)
-    for (const end of this.#slot.ends) {
+    for (const end of this.#ends) {
       if (end.aborted) linked.abort(end.reason)
-      else end.addEventListener('abort', onEnd, { once: true })
+      // A handler that keeps its context and asks later: the delivery is over, nothing would let go of the listener.
+      else if (!this.#isReleased) end.addEventListener('abort', onEnd, { once: true })
     }
     this.#linked = linked
     this.#onEnd = onEnd
@@ -216,7 +224,7 @@ export class DeliveryContext implements EventContext {
     })
   }
   async waitFor(register: (go: () => void) => () => void): Promise<void> {
-    const signals = [...this.#slot.ends, this.#slot.draining]
+    const signals = [...this.#ends, this.#slot.draining]
     const aborted = signals.find(signal => signal.aborted)
     if (aborted) throw aborted.reason
     const waited = new Promise<void>((resolve, reject) => {
@@ -245,8 +253,9 @@ export class DeliveryContext implements EventContext {
     const late = signals.find(signal => signal.aborted)
     if (late) throw late.reason
   }
-  conclude(conclusion: Conclusion): void {
+  conclude(conclusion: Conclusion, error?: unknown): void {
     this.conclusion = conclusion
+    this.failure = error
   }
   nextAttempt(): void {
     this.release()
@@ -260,11 +269,12 @@ export class DeliveryContext implements EventContext {
     this.#linked?.abort(reason)
   }
   get ended(): boolean {
-    return this.#slot.draining.aborted || this.#slot.ends.some(end => end.aborted)
+    return this.#slot.draining.aborted || this.#ends.some(end => end.aborted)
   }
   /** Lets go of the partition's signals, which live longer than this delivery. */
   release(): void {
-    if (this.#onEnd) for (const end of this.#slot.ends) end.removeEventListener('abort', this.#onEnd)
+    this.#isReleased = true
+    if (this.#onEnd) for (const end of this.#ends) end.removeEventListener('abort', this.#onEnd)
   }
   get values(): ContextValues {
     this.#values ??= new ContextValues()

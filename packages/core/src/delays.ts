@@ -87,7 +87,7 @@ export class Delays {
     const runner = new LaneRunner({ concurrency: maxInFlight, maxQueued: maxInFlight, handle: delivery => this.#handle(delivery) })
     const spec = { group: `${name}.delay`, topics, from: 'earliest', maxInFlight } as const
     const intake = await transport.subscribe(spec, batch => runner.deliver(batch))
-    intake.closed.catch(thrown => {
+    intake.closed.catch((thrown: unknown) => {
       logger.error({ err: thrown }, 'delayed publishes wait: forwarding them has ended; the next one starts it again')
       this.#forwarding = undefined
     })

@@ -1,6 +1,6 @@
 /** First in, first out, without moving what is left at every step. */
 export class Fifo<T> {
-  #items: T[] = []
+  #items: (T | undefined)[] = []
   #head = 0
 
   get length(): number {
@@ -13,7 +13,9 @@ export class Fifo<T> {
 
   shift(): T | undefined {
     if (this.#head === this.#items.length) return undefined
-    const item = this.#items[this.#head++]
+    const item = this.#items[this.#head]
+    // Let go of it at once: a queue that is never empty would hold on to what was taken from it.
+    this.#items[this.#head++] = undefined
     if (this.#head === this.#items.length) this.clear()
     else if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head)

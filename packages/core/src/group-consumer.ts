@@ -94,14 +94,20 @@ export class GroupConsumer {
     })
   }
 
-  /** Removes a subscription: what it runs goes on, what it would get next goes to nobody. */
+  /**
+   * Removes a subscription: what it runs may finish until `deadline`. Its topic is left when nobody else here wants it;
+   * what still comes of it meanwhile is handed back.
+   */
   async remove(subscription: BoundSubscription, deadline: AbortSignal): Promise<void> {
     this.consumer.remove(subscription)
     const topic = subscription.contract.topic.name
     if (this.consumer.subscriptions.length === 0) return this.close(deadline)
-    if (subscription.batch) {
-      await this.#batches.get(topic)?.drain(deadline)
+    const batches = subscription.batch && this.#batches.get(topic)
+    if (batches) {
       for (const each of [topic, ...subscription.returnTopics]) this.#batches.delete(each)
+      await batches.drain(deadline)
+    } else {
+      await subscription.finish(deadline)
     }
     if (this.#intake) await this.join()
   }
@@ -119,7 +125,7 @@ export class GroupConsumer {
 
   async #open(topics: readonly string[]): Promise<Intake> {
     const intake = await this.#options.open(topics, this.#deliver)
-    intake.closed.catch(thrown => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
+    intake.closed.catch((thrown: unknown) => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
     return intake
   }
 

@@ -4,6 +4,7 @@ import type { DeliveryReport } from './consume.js'
 import { BusbarError } from './error.js'
 import { GroupConsumer, type GroupSettings } from './group-consumer.js'
 import type { OwnTopic, OwnTopics } from './own-topic.js'
+import { untilAborted } from './runner.js'
 import type { BoundSubscription } from './subscription.js'
 import type { TopicRegistry } from './topic-registry.js'
 import { positive } from './validate.js'
@@ -15,6 +16,8 @@ export class Groups {
   readonly #ownTopics: OwnTopics
   readonly #onDelivery: (report: DeliveryReport) => void
   readonly #groups = new Map<string | false, GroupConsumer>()
+  /** Subscriptions on their way out. */
+  readonly #removing = new Set<Promise<void>>()
 
   constructor(
     settings: BusSettings,
@@ -54,14 +57,31 @@ export class Groups {
 
   async remove(subscription: BoundSubscription, deadline: AbortSignal): Promise<void> {
     const consumer = this.#groups.get(subscription.group)
+    const subscriptions = consumer?.consumer.subscriptions ?? []
+    if (!consumer || !subscriptions.includes(subscription)) return
     // The next subscription of a group that becomes empty starts it anew.
-    if (consumer?.consumer.subscriptions.every(each => each === subscription)) this.#groups.delete(subscription.group)
-    await consumer?.remove(subscription, deadline)
+    if (subscriptions.length === 1) this.#groups.delete(subscription.group)
+    const removing = consumer.remove(subscription, deadline)
+    this.#removing.add(removing)
+    try {
+      await removing
+    } finally {
+      this.#removing.delete(removing)
+    }
   }
 
-  #settingsOf(options: SubscribeOptions, existing: GroupSettings | undefined, { name }: BoundSubscription): GroupSettings {
+  /** Closes every group, and waits for those that are being left. */
+  async close(deadline: AbortSignal): Promise<readonly PromiseSettledResult<void>[]> {
+    const removing = [...this.#removing].map(each => untilAborted(each, deadline))
+    return Promise.allSettled([...this.all.map(group => group.close(deadline)), ...removing])
+  }
+
+  #settingsOf(options: SubscribeOptions, existing: GroupSettings | undefined, { name, group }: BoundSubscription): GroupSettings {
     if (options.from !== undefined && options.from !== 'earliest' && options.from !== 'latest') {
       throw new BusbarError('CONFIG_INVALID', `subscription ${name}: option "from" must be "earliest" or "latest", got ${String(options.from)}`)
+    }
+    if (options.from !== undefined && group === false) {
+      throw new BusbarError('CONFIG_INVALID', `subscription ${name}: option "from" has no meaning for a broadcast, which gets what is published from now on`)
     }
     const settings: GroupSettings = {
       from: options.from ?? existing?.from ?? 'earliest',
@@ -116,6 +136,9 @@ function refuseClash(added: BoundSubscription, existing: readonly BoundSubscript
       'CONFIG_INVALID',
       `${where} has a subscription named ${added.name} already: give the second handler of ${added.contract.name} a name of its own (option "name")`,
     )
+  }
+  if (added.contract.kind === 'request' && existing.some(each => each.contract.kind === 'request' && each.contract.name === added.contract.name)) {
+    throw new BusbarError('CONFIG_INVALID', `${where} answers ${added.contract.name} already: one reply is all that a requester gets from a group`)
   }
   const ofTopic = existing.filter(each => each.contract.topic.name === added.contract.topic.name)
   if (ofTopic.length > 0 && (added.batch ?? ofTopic.some(each => each.batch))) {

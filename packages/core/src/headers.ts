@@ -1,7 +1,7 @@
 import { BusbarError } from './error.js'
 import type { InboundHeaders } from './transport.js'
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The headers of a received record. Read as text where they are text, as bytes always. */
 export class MessageHeaders implements Iterable<[name: string, value: Uint8Array]> {
@@ -14,7 +14,7 @@ export class MessageHeaders implements Iterable<[name: string, value: Uint8Array
   /** The value as bytes; the last one where the name occurs more than once. */
   bytes(name: string): Uint8Array | undefined {
     const value = Object.hasOwn(this.#headers, name) ? this.#headers[name] : undefined
-    return Array.isArray(value) ? value.at(-1) : (value as Uint8Array | undefined)
+    return value instanceof Uint8Array ? value : value?.at(-1)
   }
 
   /**
@@ -55,10 +55,12 @@ const reserved = /^(ce_|busbar-|kafka_)|^content-type$/
  */
 export function checkUserHeaders(headers: UserHeaders, doing: string): void {
   for (const [name, value] of Object.entries(headers)) {
-    if (name === '' || reserved.test(name)) {
+    // `__proto__` can be no property of a plain object, and headers travel as one.
+    if (name === '' || name === '__proto__' || reserved.test(name)) {
       throw new BusbarError('HEADER_INVALID', `${doing}: header "${name}" is reserved for the envelope: choose another name`)
     }
-    if (typeof value === 'string' ? !(value.isWellFormed() && name.isWellFormed()) : !(value instanceof Uint8Array)) {
+    const isFit = typeof value === 'string' ? value.isWellFormed() : value instanceof Uint8Array
+    if (!isFit || !name.isWellFormed()) {
       throw new BusbarError('HEADER_INVALID', `${doing}: header "${name}" must be well-formed text or bytes`)
     }
   }

@@ -126,6 +126,7 @@ export class LaneRunner implements Runner {
   #run(lane: Lane, delivery: Delivery): void {
     const { partition } = lane
     partition.queued -= 1
+    partition.welcomeIfBelow(this.#options.maxQueued)
     this.#running.add(delivery)
     this.#active += 1
     const slot = new LaneSlot(partition.ends, this.#drain.signal, this.#room)
@@ -172,7 +173,7 @@ class LaneSlot implements DeliverySlot {
   #subscriptions = 1
   #waiting = 0
   #gave = false
-  /** Room that is being taken back. */
+  /** Resolves when there is room again. */
   #taking: Promise<void> | undefined
 
   constructor(ends: readonly AbortSignal[], draining: AbortSignal, room: Room) {
@@ -197,6 +198,7 @@ class LaneSlot implements DeliverySlot {
 
   enter(): Promise<void> | undefined {
     this.#waiting -= 1
+    // Another subscription to this record may be waiting for its room already: they go on together.
     if (!this.#gave) return this.#taking
     this.#gave = false
     this.#taking = this.#room.take()?.then(() => {

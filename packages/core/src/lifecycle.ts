@@ -1,17 +1,22 @@
 import { BusbarError } from './error.js'
+import type { Logger } from './logger.js'
+import { doneWithin, drainWithin, leaveMs, untilAborted } from './runner.js'
 import type { Runtime } from './runtime.js'
 
 export interface LifecycleSteps {
   readonly name: string
   readonly runtime: Runtime
+  readonly logger: Logger
   /** Reaches the broker; `signal` aborts when the bus is closed meanwhile. */
   readonly connect: (signal: AbortSignal) => Promise<void>
   /** Joins what was subscribed before the start. */
   readonly join: () => Promise<void>
   /** Undoes a join that failed in part, so that the start can be tried again. */
   readonly leave: () => Promise<void>
-  /** Drains and releases everything; called once. */
-  readonly close: (timeoutMs: number) => Promise<void>
+  /** Stops receiving and lets what runs finish until the deadline; called once. */
+  readonly drain: (deadline: AbortSignal) => Promise<void>
+  /** Releases the transport, which gets nothing more to send; called once, after `drain`. */
+  readonly release: () => Promise<void>
 }
 
 /** Starts once, lets a failed start be tried again, and refuses everything after the close. */
@@ -31,9 +36,14 @@ export class Lifecycle {
     this.#steps = steps
   }
 
-  /** Whether the bus was started, perhaps not to the end yet. */
+  /** Whether a connection was made: what waits for one may go on. */
+  get connected(): boolean {
+    return this.#isConnected
+  }
+
+  /** Whether the bus was started, perhaps not to the end yet, or not to the end at all. */
   get started(): boolean {
-    return this.#starting !== undefined
+    return this.#starting !== undefined || this.#isConnected
   }
 
   /** Resolves when a start has succeeded; rejects when the bus is closed before. */
@@ -71,7 +81,12 @@ export class Lifecycle {
 
   async #start(): Promise<void> {
     if (!this.#isConnected) {
-      await this.#steps.connect(this.#closing.signal)
+      try {
+        await this.#steps.connect(this.#closing.signal)
+      } catch (thrown) {
+        throw this.#closed ? this.#closedError('start', thrown) : thrown
+      }
+      this.refuseIfClosing('start')
       this.#isConnected = true
       this.#connected.resolve()
       // Later, so that publishes that waited are sent before those that need not.
@@ -89,16 +104,27 @@ export class Lifecycle {
   }
 
   async #close(timeoutMs: number): Promise<void> {
+    const { name, runtime, logger, drain, release } = this.#steps
+    const starting = this.#starting?.catch(() => {})
     this.#closing.abort(this.#closedError('go on starting'))
-    await this.#starting?.catch(() => {})
-    await this.#steps.close(timeoutMs)
-    this.#isClosed = true
-    this.#connected.reject(this.#closedError('send anything'))
-    this.#ready.reject(this.#closedError('become ready'))
+    try {
+      await drainWithin(this.#steps, timeoutMs, `bus ${name}`, async deadline => {
+        // Handlers and requests end also when the connection never comes or fails.
+        if (starting) await untilAborted(starting, deadline)
+        await drain(deadline)
+      })
+    } finally {
+      this.#isClosed = true
+      this.#connected.reject(this.#closedError('send anything'))
+      this.#ready.reject(this.#closedError('become ready'))
+      const isReleased = await doneWithin(runtime, leaveMs, release())
+      if (!isReleased) logger.error(`bus ${name} did not release its transport within ${leaveMs} ms: it was given up`)
+    }
   }
 
-  #closedError(doing: string): BusbarError {
-    return new BusbarError('BUS_CLOSED', `bus ${this.#steps.name} cannot ${doing}: it is closed`)
+  #closedError(doing: string, cause?: unknown): BusbarError {
+    const options = cause === undefined ? {} : { cause }
+    return new BusbarError('BUS_CLOSED', `bus ${this.#steps.name} cannot ${doing}: it is closed`, options)
   }
 }
 

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /** Writes one line: structured fields first, then a message. The calling convention of pino. */
 export interface LogMethod {
   (fields: object, message?: string): void
@@ -14,12 +16,17 @@ export interface Logger {
   child(fields: Record<string, unknown>): Logger
 }
 
+const show = (value: unknown): string => {
+  if (value instanceof Error) return value.message
+  return typeof value === 'string' ? value : inspect(value, { breakLength: Number.POSITIVE_INFINITY, compact: true })
+}
+
 const write = (level: 'warn' | 'error', bound: Record<string, unknown>) => (first: object | string, message?: string) => {
   const fields = typeof first === 'string' ? bound : { ...bound, ...first }
   const text = typeof first === 'string' ? first : (message ?? '')
-  const shown = Object.entries(fields).map(([name, value]) => `${name}=${value instanceof Error ? value.message : String(value)}`)
+  const shown = Object.entries(fields).map(([name, value]) => `${name}=${show(value)}`)
   // One line, whatever an error has to say.
-  console[level](['busbar', level, text, ...shown].join(' ').replaceAll(/\s*[\r\n]+\s*/g, ' '))
+  console[level](['busbar', level, text, ...shown].filter(part => part !== '').join(' ').replaceAll(/\s*[\r\n]+\s*/g, ' '))
 }
 
 /** The default logger: warnings and errors to the console, nothing below them. */

@@ -13,8 +13,10 @@ export interface Middleware {
   readonly name: string
   /** Its place among those that depend on their order; see {@link Stage}. Default: anywhere. */
   readonly stage?: Stage
-  /** Whether a `record` layer runs its inside again after a failure. */
+  /** Whether it runs its inside again after a failure. */
   readonly reruns?: boolean
+  /** Whether it may fail while its inside still runs. */
+  readonly abandons?: boolean
   /** Topics by which records of a topic come back to a group because of this middleware; the group consumes them too. */
   readonly returnTopics?: (topic: string, group: string) => readonly string[]
   readonly publish?: Layer<PublishContext>
@@ -68,14 +70,18 @@ export function withDefault(middleware: readonly Middleware[], added: Middleware
 /** What `use` takes: a middleware, or just a function, which is one of the `event` phase. */
 export type MiddlewareLike = Middleware | ((context: EventContext, next: Next) => void | Promise<void>)
 
-type Phase = 'publish' | 'record' | 'event'
+const phases = ['publish', 'record', 'event'] as const
+type Phase = (typeof phases)[number]
 type ContextOf<P extends Phase> = Parameters<NonNullable<Middleware[P]>>[0]
 
 /** The layers of one phase, outermost first. */
 export function layersOf<P extends Phase>(phase: P, middleware: readonly Middleware[]): NamedLayer<ContextOf<P>>[] {
   return middleware.flatMap(each => {
     const run = each[phase] as Layer<ContextOf<P>> | undefined
-    return run ? [{ name: each.name, run, reruns: each.reruns ?? false }] : []
+    if (!run) return []
+    // With its `this`: a middleware may be an instance of a class.
+    const layer: Layer<ContextOf<P>> = (context, next) => run.call(each, context, next)
+    return [{ name: each.name, run: layer, reruns: each.reruns ?? false, abandons: each.abandons ?? false }]
   })
 }
 
@@ -85,7 +91,8 @@ export function layersOf<P extends Phase>(phase: P, middleware: readonly Middlew
  */
 export function middlewareOf(given: MiddlewareLike, doing: string): Middleware {
   if (typeof given === 'function') return { name: given.name || 'anonymous', event: given }
-  if (typeof given === 'object' && given !== null && (given.publish ?? given.record ?? given.event)) return given
+  const layers = typeof given === 'object' && given !== null ? phases.map(phase => given[phase]).filter(each => each !== undefined) : []
+  if (layers.length > 0 && layers.every(each => typeof each === 'function') && typeof given.name === 'string') return given
   throw new BusbarError(
     'CONFIG_INVALID',
     `${doing}: a middleware is a function (context, next), or an object with a name and at least one of publish, record, event`,

@@ -7,6 +7,8 @@ export interface AssignableMember {
   readonly topics: readonly string[]
   /** What it holds now. It keeps it where that leaves the shares even. Default: nothing. */
   readonly owned?: readonly TopicPartition[]
+  /** The generation of the group in which it held that: of rival claims the latest counts. Default: before all others. */
+  readonly generation?: number
 }
 
 /**
@@ -64,12 +66,14 @@ function coSubscribed(members: readonly AssignableMember[]): CoSubscribed[] {
   return [...sets.values()]
 }
 
-/** Topic to partition to the member that holds it now. */
+/** Topic to partition to the member that holds it now; of several who say so, the one of the latest generation. */
 type Holders = ReadonlyMap<string, ReadonlyMap<number, string>>
 
 function holdersOf(members: readonly AssignableMember[]): Holders {
   const holders = new Map<string, Map<number, string>>()
-  for (const member of [...members].sort((a, b) => compare(a.id, b.id))) {
+  const generationOf = ({ generation = -1 }: AssignableMember) => generation
+  const latestFirst = [...members].sort((a, b) => generationOf(b) - generationOf(a) || compare(a.id, b.id))
+  for (const member of latestFirst) {
     for (const { topic, partition } of member.owned ?? []) {
       const byPartition = holders.get(topic) ?? new Map<number, string>()
       holders.set(topic, byPartition)

@@ -1,3 +1,4 @@
+import { Fifo } from './fifo.js'
 import { type PrefixSlot, PrefixTracker } from './prefix-tracker.js'
 import type { Runtime, Timer } from './runtime.js'
 import type { Deliver, Delivery, DeliveryBatch, InboundRecord, Outcome, TopicPartition } from './transport.js'
@@ -7,7 +8,7 @@ export interface PartitionSessionOptions extends TopicPartition {
   readonly start: number
   readonly deliver: Deliver
   readonly runtime: Runtime
-  /** Unfinished records at which `push` holds back. */
+  /** Records that may be delivered and unfinished; what was pushed beyond waits here. */
   readonly maxInFlight: number
   /** Called whenever the committable position moved. */
   readonly onProgress?: () => void
@@ -28,6 +29,9 @@ export class PartitionSession {
   readonly #revocation = new AbortController()
   /** By key: records handed back, and those that came behind them. A key that is here delivers nothing by itself. */
   readonly #held = new Map<unknown, HeldKey>()
+  /** Taken and not delivered yet, in the order of the log: a fetch may bring more than may be in flight. */
+  readonly #backlog = new Fifo<Entry>()
+  #isDeliveringSoon = false
   /** Deliver calls that have not yet welcomed more. */
   #busy = 0
   #paused = false
@@ -55,7 +59,7 @@ export class PartitionSession {
     return this.#tracker.next
   }
 
-  /** Delivered or held back, and not finished. */
+  /** Taken and not finished. */
   get unfinished(): number {
     return this.#tracker.unfinished
   }
@@ -70,20 +74,16 @@ export class PartitionSession {
   }
 
   /**
-   * Takes records as they were fetched, in order; those already taken are passed over. Resolves when more is welcome,
-   * or at once when the ownership has ended.
+   * Takes records as they were fetched, in order; those already taken are passed over. Delivers what may be in flight,
+   * and the rest as room is made. Resolves when more is welcome, or at once when the ownership has ended.
    */
   push(records: readonly InboundRecord[]): Promise<void> {
     if (this.signal.aborted) return Promise.resolve()
-    const deliveries: Delivery[] = []
     for (const record of records) {
       if (record.offset < this.#tracker.next) continue
-      const entry = new Entry(this, record, this.#tracker.add(record.offset))
-      const held = this.#held.size === 0 ? undefined : this.#held.get(entry.laneKey)
-      if (held) held.entries.push(entry)
-      else deliveries.push(entry.nextDelivery())
+      this.#backlog.push(new Entry(this, record, this.#tracker.add(record.offset)))
     }
-    this.#deliver(deliveries)
+    this.#deliverBacklog()
     return this.whenWelcome()
   }
 
@@ -112,6 +112,7 @@ export class PartitionSession {
   resume(): void {
     this.#paused = false
     for (const [key, held] of this.#held) if (held.due) this.#redeliver(key)
+    this.#wake()
   }
 
   /** Ends the ownership: signals abort, no settlement counts any more, and nothing is delivered again. */
@@ -119,6 +120,7 @@ export class PartitionSession {
     if (this.signal.aborted) return
     for (const held of this.#held.values()) held.timer?.cancel()
     this.#held.clear()
+    this.#backlog.clear()
     this.#revocation.abort(reason)
     this.#wake()
   }
@@ -158,6 +160,20 @@ export class PartitionSession {
     this.#deliver(held.entries.map(entry => entry.nextDelivery()))
   }
 
+  #deliverBacklog(): void {
+    if (this.#paused || this.signal.aborted) return
+    let room = this.#options.maxInFlight - (this.#tracker.unfinished - this.#backlog.length)
+    const deliveries: Delivery[] = []
+    for (; room > 0; room -= 1) {
+      const entry = this.#backlog.shift()
+      if (!entry) break
+      const held = this.#held.size === 0 ? undefined : this.#held.get(entry.laneKey)
+      if (held) held.entries.push(entry)
+      else deliveries.push(entry.nextDelivery())
+    }
+    this.#deliver(deliveries)
+  }
+
   #deliver(deliveries: Delivery[]): void {
     if (deliveries.length === 0) return
     const batch: DeliveryBatch = {
@@ -175,6 +191,14 @@ export class PartitionSession {
   }
 
   #wake(): void {
+    if (this.#backlog.length > 0 && !this.#isDeliveringSoon && !this.signal.aborted) {
+      // Once for all that is settled in this turn: a batch for each would be one record long.
+      this.#isDeliveringSoon = true
+      this.#options.runtime.defer(() => {
+        this.#isDeliveringSoon = false
+        if (this.#busy === 0) this.#deliverBacklog()
+      })
+    }
     if (this.#waiters.length === 0 || !(this.welcome || this.signal.aborted)) return
     const waiters = this.#waiters
     this.#waiters = []

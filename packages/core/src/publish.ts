@@ -4,10 +4,11 @@ import type { PublishContext } from './context.js'
 import { ContextValues } from './context-values.js'
 import type { Delays } from './delays.js'
 import { envelopeHeaders } from './envelope.js'
-import { BusbarError, type RecordFailure } from './error.js'
+import { BusbarError } from './error.js'
 import type { AnyEvent } from './event.js'
 import { checkUserHeaders, type UserHeaders } from './headers.js'
 import { layersOf, type Middleware } from './middleware.js'
+import { PublishGathering, settleAll } from './publish-gathering.js'
 import type { Runtime } from './runtime.js'
 import type { ContractTopic } from './topic.js'
 import type { TopicRegistry } from './topic-registry.js'
@@ -26,6 +27,9 @@ export interface PublishOptions {
   /** Headers besides those of the envelope. */
   readonly headers?: UserHeaders
 }
+
+/** Options of a record that is encoded now and sent later. */
+export type EncodeOptions = Omit<PublishOptions, 'delayMs'>
 
 /** Where an event was stored, and under which id. */
 export interface PublishReceipt extends RecordPosition {
@@ -74,6 +78,10 @@ export class Publisher {
   readonly #options: PublisherOptions
   #onion: ((context: Sendable) => Promise<void>) | undefined
   #layered = false
+  /** By topic, while a publish to it waits for something: resolves when the last of them has gone to the transport. */
+  readonly #tails = new Map<string, Promise<void>>()
+  /** Publishes that the transport need not know of yet: they wait for something, or are with a middleware. */
+  readonly #accepted = new Set<Promise<unknown>>()
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -81,16 +89,36 @@ export class Publisher {
 
   /** Publishes one payload; resolves when it is stored. */
   async publish(contract: Publishable, payload: unknown, options: PublishOptions = {}, route: Route = {}): Promise<PublishReceipt> {
-    const encoding = this.#encode(contract, payload, options, route)
-    const encoded = encoding instanceof Promise ? await encoding : encoding
-    const opening = this.#open(contract)
-    if (opening) await opening
-    return this.#send(encoded)
+    const ready = after(this.#encode(contract, payload, options, route), encoded => this.#opened(contract, encoded))
+    // Replies have no order among each other, and share their topic: none may wait for another.
+    const isOrdered = contract.kind !== 'reply'
+    if (!(ready instanceof Promise) && !(isOrdered && this.#tails.has(contract.topic.name))) {
+      this.#chain()
+      return this.#layered ? this.#accept(this.#send(ready)) : this.#send(ready)
+    }
+    const inTurn = async () => this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
+    return this.#accept(inTurn())
+  }
+
+  /** Resolves when everything that was published before and meanwhile has been stored or refused. */
+  async settled(): Promise<void> {
+    while (this.#accepted.size > 0) await Promise.allSettled(this.#accepted)
   }
 
   /** Publishes many payloads; nothing is sent unless all of them can be encoded. */
   async publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
-    const encoded = await Promise.all(payloads.map(async (payload, index) => {
+    return this.#accept(this.#publishBatch(event, payloads, options))
+  }
+
+  #accept<T>(publish: Promise<T>): Promise<T> {
+    const forget = () => void this.#accepted.delete(publish)
+    this.#accepted.add(publish)
+    publish.then(forget, forget)
+    return publish
+  }
+
+  async #publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
+    const encoding = Promise.all(payloads.map(async (payload, index) => {
       try {
         return await this.#encode(event, payload, options, {})
       } catch (thrown) {
@@ -98,13 +126,41 @@ export class Publisher {
         throw new BusbarError(error.code, `record ${index} of a batch of ${payloads.length}, nothing was sent: ${error.message}`, { cause: error })
       }
     }))
+    const ready = encoding.then(encoded => this.#opened(event, encoded))
+    const encoded = await this.#inTurn(event.topic.name, ready)
     if (encoded.length === 0) return []
-    const opening = this.#open(event)
-    if (opening) await opening
+    const { transport } = this.#options
     this.#chain()
-    if (this.#layered || options.delayMs) return settleAll(encoded.map(each => this.#send(each)))
-    const positions = await this.#options.transport.send(encoded.map(each => each.record))
-    return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
+    if (options.delayMs) return settleAll(encoded.map(each => this.#send(each)))
+    if (!this.#layered) {
+      const positions = await transport.send(encoded.map(each => each.record))
+      return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
+    }
+    const gathering = new PublishGathering(encoded.length, records => transport.send(records))
+    return settleAll(
+      encoded.map((each, index) => this.#send(each, record => gathering.join(index, record)).finally(() => gathering.left())),
+    )
+  }
+
+  /**
+   * Waits until what was published before to the same topic has gone to the transport: publishes wait for different
+   * things (the start, their topic, an asynchronous schema), and must not overtake each other.
+   */
+  #inTurn<T>(topic: string, ready: T | Promise<T>): Promise<T> {
+    const before = this.#tails.get(topic) ?? Promise.resolve()
+    if (ready instanceof Promise) ready.catch(() => {})
+    const turn = before.then(() => ready)
+    const passed = () => {
+      if (this.#tails.get(topic) === tail) this.#tails.delete(topic)
+    }
+    const tail = turn.then(passed, passed)
+    this.#tails.set(topic, tail)
+    return turn
+  }
+
+  #opened<T>(contract: Publishable, encoded: T): T | Promise<T> {
+    const opening = this.#open(contract)
+    return opening ? opening.then(() => encoded) : encoded
   }
 
   /** Waits, if need be, for the connection and for the topic. Awaited only when there is something to wait for. */
@@ -116,23 +172,24 @@ export class Publisher {
     return opening ? opening.then(ensure) : ensure()
   }
 
-  async #send({ context, record, dueAtMs }: Encoded): Promise<PublishReceipt> {
+  async #send({ context, record, dueAtMs }: Encoded, sendRecord = this.#sendRecord): Promise<PublishReceipt> {
     let position: RecordPosition | undefined
+    let isSent = false
     const send = async () => {
-      if (dueAtMs !== undefined) {
-        position = await this.#options.delays.schedule(record, dueAtMs)
-        return
-      }
-      const positions = await this.#options.transport.send([record])
-      position = positions[0]
+      position = await (dueAtMs === undefined ? sendRecord(record) : this.#options.delays.schedule(record, dueAtMs))
+      isSent = true
     }
     const chain = this.#chain()
     if (this.#layered) await chain(Object.assign(context, { send }))
     else await send()
-    if (position === undefined) {
-      throw new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
-    }
-    return { id: context.id, ...position }
+    if (!isSent) throw notSent(context)
+    // Without a position only where others of its batch were refused: then the batch as a whole rejects.
+    return { id: context.id, ...(position as unknown as RecordPosition) }
+  }
+
+  readonly #sendRecord = async (record: OutboundRecord): Promise<RecordPosition | undefined> => {
+    const [position] = await this.#options.transport.send([record])
+    return position
   }
 
   #chain(): (context: Sendable) => Promise<void> {
@@ -144,6 +201,23 @@ export class Publisher {
     return this.#onion
   }
 
+  /** The record that `publish` would send, without sending it: encoded, in its envelope, through the publish onion. */
+  async encode(contract: Publishable, payload: unknown, options: PublishOptions = {}): Promise<OutboundRecord> {
+    if (options.delayMs !== undefined) {
+      throw new BusbarError('CONFIG_INVALID', `encoding ${contract.name}: a record has no delay: leave out "delayMs" and send it later`)
+    }
+    this.#options.topics.declare(contract.topic)
+    const { context, record } = await this.#encode(contract, payload, options, {})
+    // Not the onion of `publish`: that one is made at the first send, when no more middleware can be added.
+    const layers = layersOf('publish', this.#options.middleware())
+    let isSent = false
+    await compose<PublishContext>(layers, () => {
+      isSent = true
+    })(context)
+    if (!isSent) throw notSent(context)
+    return record
+  }
+
   #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
     const { runtime, source } = this.#options
     const type = contract.name
@@ -152,6 +226,9 @@ export class Publisher {
     }
     if (options.headers) checkUserHeaders(options.headers, `publishing ${type}`)
     const id = options.id ?? runtime.uuid()
+    if (typeof id !== 'string' || id === '' || !id.isWellFormed()) {
+      throw new BusbarError('HEADER_INVALID', `publishing ${type}: option "id" must be a non-empty, well-formed text`)
+    }
     const timestampMs = runtime.now()
     const headers = envelopeHeaders({ id, type, source }, timestampMs, contract.codec)
     if (options.headers) Object.assign(headers, options.headers)
@@ -180,6 +257,10 @@ export class Publisher {
   }
 }
 
+function notSent(context: PublishContext): BusbarError {
+  return new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
+}
+
 function encodeValue(contract: Publishable, payload: unknown): Uint8Array | Promise<Uint8Array> {
   const fail = (thrown: unknown): never => {
     const error = BusbarError.from(thrown, 'ENCODE_FAILED', 'the codec failed')
@@ -199,19 +280,4 @@ function keyOf(contract: Publishable, payload: unknown, options: PublishOptions)
   if (typeof key === 'string') return Buffer.from(key)
   if (key instanceof Uint8Array) return key
   throw new BusbarError('CONFIG_INVALID', `publishing ${contract.name}: its key must be text or bytes, got ${typeof key}`)
-}
-
-/** All receipts, or `PUBLISH_PARTIAL` with what failed. */
-async function settleAll(sends: readonly Promise<PublishReceipt>[]): Promise<readonly PublishReceipt[]> {
-  const receipts: PublishReceipt[] = []
-  const failures: RecordFailure[] = []
-  for (const [index, result] of (await Promise.allSettled(sends)).entries()) {
-    if (result.status === 'fulfilled') receipts.push(result.value)
-    else failures.push({ index, error: BusbarError.from(result.reason, 'PUBLISH_FAILED', `publishing record ${index}`) })
-  }
-  if (failures.length === 0) return receipts
-  throw new BusbarError('PUBLISH_PARTIAL', `${failures.length} of ${sends.length} records were not published, the first because: ${failures[0]?.error.message}`, {
-    failures,
-    cause: failures[0]?.error,
-  })
 }

@@ -21,14 +21,18 @@ export const replyHeader = {
 
 /** Where a reply goes. */
 export interface ReplyAddress {
-  readonly correlationId: string
+  /** As it came: Spring's are the sixteen bytes of a UUID, which are no text. */
+  readonly correlationId: Uint8Array
   readonly topic: string
   readonly partition: number | undefined
 }
 
-/** Where the sender of a record expects a reply; undefined if it expects none. */
+/**
+ * Where the sender of a record expects a reply; undefined if it expects none.
+ * @throws BusbarError `HEADER_INVALID`
+ */
 export function replyAddressOf(headers: MessageHeaders): ReplyAddress | undefined {
-  const correlationId = headers.get(replyHeader.correlationId)
+  const correlationId = headers.bytes(replyHeader.correlationId)
   const topic = headers.get(replyHeader.replyTopic)
   if (correlationId === undefined || topic === undefined) return undefined
   return { correlationId, topic, partition: partitionOf(headers.bytes(replyHeader.replyPartition)) }

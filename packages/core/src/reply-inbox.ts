@@ -74,7 +74,7 @@ export class ReplyInbox {
     const partition = Math.floor(runtime.random() * partitions)
     const reader = await transport.read({ topic, partitions: [partition], from: 'latest' }, records => this.#receive(records))
     this.#reader = reader
-    reader.closed.catch(thrown => {
+    reader.closed.catch((thrown: unknown) => {
       logger.error({ err: thrown, topic, partition }, 'reply inbox was lost; the next request opens it again')
       this.#opening = undefined
     })

@@ -2,6 +2,8 @@ import { Observable } from 'rxjs'
 import { BusbarError, type BusbarErrorCode } from './error.js'
 import { readEnvelope } from './envelope.js'
 import { MessageHeaders, type UserHeaders } from './headers.js'
+import { positive } from './validate.js'
+import { Fifo } from './fifo.js'
 import type { Publisher } from './publish.js'
 import { replyHeader } from './reply-headers.js'
 import type { ReplyInbox } from './reply-inbox.js'
@@ -44,7 +46,8 @@ export class Requester {
   readonly #options: RequesterOptions
   readonly #calls = new Set<(error: BusbarError) => void>()
   #active = 0
-  readonly #turns: (() => void)[] = []
+  readonly #turns = new Fifo<() => void>()
+  #closed: BusbarError | undefined
 
   constructor(options: RequesterOptions) {
     this.#options = options
@@ -66,7 +69,7 @@ export class Requester {
 
   requestMany(request: AnyRequest, payload: unknown, options: RequestManyOptions): Observable<RequestOutcome<unknown>> {
     return new Observable(subscriber => {
-      let left = options.count ?? Number.POSITIVE_INFINITY
+      let left = positive('count', options.count ?? Number.POSITIVE_INFINITY)
       // Replies are decoded one after the other, so that they are emitted in the order in which they came.
       let decoded = Promise.resolve()
       const emit = async (record: InboundRecord) => {
@@ -91,15 +94,16 @@ export class Requester {
     })
   }
 
-  /** Fails every call that waits. */
+  /** Fails every call that waits, and those to come. */
   close(error: BusbarError): void {
+    this.#closed = error
     for (const fail of [...this.#calls]) fail(error)
   }
 
   /** One request under way. Returns what ends it; after that nothing is called back. */
   #call(request: AnyRequest, payload: unknown, options: RequestCallOptions, on: CallEvents): () => void {
     const { runtime, inbox, publisher } = this.#options
-    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs
+    const timeoutMs = positive('timeoutMs', options.timeoutMs ?? this.#options.timeoutMs)
     const correlationId = runtime.uuid()
     const deadline = runtime.now() + timeoutMs
     let open = true
@@ -142,10 +146,9 @@ export class Requester {
         },
       })
     }
-    if (options.signal?.aborted) {
-      onAbort()
-      return end
-    }
+    if (this.#closed) fail(this.#closed)
+    else if (options.signal?.aborted) onAbort()
+    if (!open) return end
     options.signal?.addEventListener('abort', onAbort, { once: true })
     send().catch(thrown => fail(BusbarError.from(thrown, 'PUBLISH_FAILED', `sending the request ${request.name}`)))
     return end
@@ -193,8 +196,25 @@ async function decodeReply(request: AnyRequest, record: InboundRecord): Promise<
     }
   }
   const declared = request.errors.get(headers.get(replyHeader.errorName) ?? '')
-  if (declared) throw new declared((await declared.codec.decode(record.value ?? noBytes)) as never, message)
+  if (declared) {
+    const decode = async () => declared.codec.decode(record.value ?? noBytes)
+    const data = await decode().catch((thrown: unknown) => {
+      const error = BusbarError.from(thrown, 'DECODE_FAILED', 'the codec failed')
+      throw new BusbarError(error.code, `decoding the error ${declared.errorName} of ${request.name}: ${error.message}`, { cause: error })
+    })
+    throw new declared(data as never, message)
+  }
   const code = headers.get(replyHeader.errorCode) as BusbarErrorCode | undefined
   const responder = sourceOf(record) || 'the responder'
-  throw new BusbarError('REMOTE_FAILED', `${request.name} failed in ${responder}${code ? ` with ${code}` : ''}: ${message ?? nestError}`)
+  throw new BusbarError('REMOTE_FAILED', `${request.name} failed in ${responder}${code ? ` with ${code}` : ''}: ${message ?? nestMessage(nestError)}`)
+}
+
+/** NestJS sends an error as text, or an object with a message as JSON. */
+function nestMessage(text = ''): string {
+  try {
+    const { message } = JSON.parse(text) as { readonly message?: unknown }
+    return typeof message === 'string' ? message : text
+  } catch {
+    return text
+  }
 }

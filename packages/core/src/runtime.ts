@@ -50,10 +50,10 @@ export const systemRuntime: Runtime = {
 /** Resolves after `delayMs`; rejects with the signal's reason as soon as it aborts. */
 export function sleep(runtime: Runtime, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason)
+    if (signal?.aborted) return reject(signal.reason as Error)
     const onAbort = () => {
       timer.cancel()
-      reject(signal?.reason)
+      reject(signal?.reason as Error)
     }
     const timer = runtime.setTimer(delayMs, () => {
       signal?.removeEventListener('abort', onAbort)

@@ -20,12 +20,21 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
+/**
+ * What valibot and arktype append to a message of their own: the value that they got. Messages end up in logs, in error
+ * replies and in dead letters, where a payload must not be.
+ */
+const receivedValue = /(?::| but| and)? [Rr]eceived [\s\S]*$| \(was [\s\S]*\)$/
+const quotingVendors: readonly string[] = ['valibot', 'arktype']
+
 /** `path: message` for each issue. Only paths and the schema's own messages; never the value. */
-export function describeIssues(issues: readonly StandardIssue[]): string {
+export function describeIssues({ vendor }: { readonly vendor: string }, issues: readonly StandardIssue[]): string {
+  const quotes = quotingVendors.includes(vendor)
   return issues
     .map(issue => {
       const path = (issue.path ?? []).map(part => String(typeof part === 'object' ? part.key : part)).join('.')
-      return path ? `${path}: ${issue.message}` : issue.message
+      const message = quotes ? issue.message.replace(receivedValue, '') : issue.message
+      return path ? `${path}: ${message}` : message
     })
     .join('; ')
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { BatchCollector } from './batch-collector.js'
 import { compose } from './compose.js'
 import { type Arrival, type Conclusion, DeliveryContext, type Forward } from './context.js'
@@ -7,8 +8,9 @@ import { BusbarError } from './error.js'
 import type { Logger } from './logger.js'
 import { inOrder, layersOf, type Middleware } from './middleware.js'
 import type { AnyRequest } from './request.js'
-import type { Runtime } from './runtime.js'
 import { groupOf, subscriptionOf } from './return-headers.js'
+import { untilAborted } from './runner.js'
+import type { Runtime } from './runtime.js'
 import type { Delivery, InboundRecord } from './transport.js'
 
 /** How the innermost part of a subscription is called. */
@@ -46,9 +48,14 @@ export class BoundSubscription {
   readonly contract: AnyEvent | AnyRequest
   readonly batch: BatchSettings | undefined
   readonly #options: BoundSubscriptionOptions
+  readonly #end = new AbortController()
   #run: ((context: DeliveryContext) => Promise<void>) | undefined
+  #running = 0
+  #idle: (() => void)[] = []
 
   constructor(options: BoundSubscriptionOptions) {
+    // Every running delivery may listen to it.
+    setMaxListeners(0, this.#end.signal)
     this.name = options.name
     this.group = options.group
     this.contract = options.contract
@@ -80,10 +87,11 @@ export class BoundSubscription {
     const { group, name: subscription, contract } = this
     const { logger, runtime, forward, onFailure, replay, resultOf } = this.#options
     const place = { group, subscription, event: contract.name, logger, runtime, forward }
-    const context = new DeliveryContext(place, delivery.record, arrival)
+    const context = new DeliveryContext(place, delivery.record, arrival, this.#end.signal)
     context.replay = replay
     context.resultOf = resultOf
     this.#run ??= chainOf(this.#options)
+    this.#running += 1
     try {
       await this.#run(context)
     } catch (thrown) {
@@ -93,13 +101,23 @@ export class BoundSubscription {
       await (context.scope ? context.scope(() => onFailure(context, thrown)) : onFailure(context, thrown))
     } finally {
       context.release()
+      this.#running -= 1
+      if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
-    return { outcome: context.conclusion, attempt: context.attempt }
+    const { conclusion: outcome, attempt, failure: error } = context
+    return error === undefined ? { outcome, attempt } : { outcome, attempt, error }
   }
 
   /** Refuses middleware in a wrong order. @throws BusbarError `CONFIG_INVALID` */
   check(): void {
     this.#run ??= chainOf(this.#options)
+  }
+
+  /** Resolves when nothing of it runs; when `deadline` aborts first, the contexts of what still runs abort as well. */
+  async finish(deadline: AbortSignal): Promise<void> {
+    if (this.#running === 0) return
+    await untilAborted(new Promise(resolve => this.#idle.push(resolve)), deadline)
+    if (this.#running > 0) this.#end.abort(deadline.reason)
   }
 }
 
@@ -107,6 +125,8 @@ export class BoundSubscription {
 export interface Concluded {
   readonly outcome: Conclusion
   readonly attempt: number
+  /** The failure that led to it. */
+  readonly error?: unknown
 }
 
 /** Record layers, decoding, event layers, handler: from the outside to the inside. */

@@ -31,7 +31,16 @@ export class TopicRegistry {
         throw new BusbarError('CONFIG_INVALID', `topic ${topic.name} is declared with ${setting} ${one} and with ${other}: make them equal`)
       }
     }
-    this.#declared.set(topic.name, { ...known, ...topic, config: { ...known?.config, ...topic.config } })
+    for (const [setting, value] of Object.entries(topic.config ?? {})) {
+      const other = known?.config?.[setting]
+      if (other !== undefined && other !== value) {
+        throw new BusbarError('CONFIG_INVALID', `topic ${topic.name} is declared with ${setting}=${other} and with ${setting}=${value}: make them equal`)
+      }
+    }
+    const merged = { ...known, ...topic, config: { ...known?.config, ...topic.config } }
+    this.#declared.set(topic.name, merged)
+    // What was made sure of is the topic without the new settings.
+    if (known && settingsOf(merged) !== settingsOf(known)) this.#ensured.delete(topic.name)
   }
 
   /** The settings by which this bus declares a topic. */
@@ -62,4 +71,8 @@ export class TopicRegistry {
     this.#pending.delete(name)
     if (ensured) this.#ensured.add(name)
   }
+}
+
+function settingsOf({ partitions, replication, config }: ContractTopic): number {
+  return Number(partitions !== undefined) + Number(replication !== undefined) + Object.keys(config ?? {}).length
 }

@@ -184,6 +184,7 @@ test('a record that its middleware gave up on while it waited for its batch is n
   const handled: string[] = []
   const impatient: Middleware = {
     name: 'impatient',
+    abandons: true,
     event: (_, next) =>
       Promise.race([next(), sleep(w.runtime, 100).then(() => Promise.reject(new Error('too late')))]),
   }

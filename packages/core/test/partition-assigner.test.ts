@@ -80,6 +80,45 @@ test('members keep what they hold; a new one gets just its share', () => {
   assert.equal(shares, { a: ['t/4', 't/5'], b: ['t/1', 't/3'], c: ['t/0', 't/2'] })
 })
 
+test('of rivals who claim a partition, the one of the latest generation has it', () => {
+  const owned = (...partitions: number[]) => partitions.map(partition => ({ topic: 't', partition }))
+  const members = [
+    { id: 'a', topics: ['t'], owned: owned(0, 1), generation: 2 },
+    { id: 'b', topics: ['t'], owned: owned(0), generation: 5 },
+    { id: 'c', topics: ['t'], owned: owned(0, 2) },
+  ]
+  const shares = { a: ['t/1'], b: ['t/0'], c: ['t/2'] }
+  assert.equal(assign(members, { t: 3 }), shares)
+  assert.equal(assign(members.toReversed(), { t: 3 }), shares)
+})
+
+test('every partition has one member, and shares differ by one at most', () => {
+  for (let members = 1; members <= 5; members++) {
+    for (const partitions of [1, 2, 3, 6, 7]) {
+      const all = Array.from({ length: members }, (_, i) => ({ id: `m${i}`, topics: ['t'] }))
+      const shares = Object.values(assign(all, { t: partitions }))
+      assert.equal(
+        shares.flat().sort(),
+        Array.from({ length: partitions }, (_, i) => `t/${i}`),
+      )
+      const sizes = shares.map(share => share.length)
+      assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1)
+    }
+  }
+})
+
+test('topics of one partition beside a larger one: nobody is left without', () => {
+  const topics = ['t0', 't1', 't2', 't3', 't4', 'x']
+  const owned = [...topics, 'gone'].map(topic => ({ topic, partition: 0 }))
+  const members = [
+    { id: 'a', topics, owned, generation: 1 },
+    { id: 'b', topics },
+  ]
+  const shares = assign(members, { t0: 1, t1: 1, t2: 1, t3: 1, t4: 1, x: 2 })
+  assert.is(Object.values(shares).flat().length, 7)
+  assert.ok(shares['a']?.length && shares['b']?.length)
+})
+
 test('whoever joins and leaves: complete, own topics only, even, co-partitioned, and unchanged when nothing changes', () => {
   for (let seed = 1; seed <= 300; seed += 1) {
     const random = seededRandom(seed)

@@ -192,6 +192,77 @@ test('at the limit push holds back until a record is finished', async () => {
   assert.ok(await isSettled(pushed))
 })
 
+test('of a push beyond the limit, the rest is delivered in order as room is made', async () => {
+  const { session, offsets, at, batches } = open({ maxInFlight: 3 })
+  const pushed = session.push([0, 1, 2, 3, 4, 5, 6].map(offset => record(offset, `key-${offset}`)))
+  session.skipTo(9)
+  await microtasks()
+  assert.equal(offsets(), [0, 1, 2])
+  at(1).settle({ kind: 'ack' })
+  at(2).settle({ kind: 'ack' })
+  await microtasks()
+  assert.equal(offsets(), [0, 1, 2, 3, 4])
+  assert.is(batches.length, 2, 'what was settled in one turn makes room for one batch')
+  assert.is(session.committable, 0)
+  assert.not(await isSettled(pushed))
+  for (const offset of [0, 3, 4]) at(offset).settle({ kind: 'ack' })
+  await microtasks()
+  assert.equal(offsets(), [0, 1, 2, 3, 4, 5, 6])
+  assert.is(session.committable, 5)
+  assert.ok(await isSettled(pushed))
+  for (const offset of [5, 6]) at(offset).settle({ kind: 'ack' })
+  assert.is(session.committable, 9)
+})
+
+test('what waits for room comes behind what is handed back of its key', async () => {
+  const { session, offsets, at, timers } = open({ maxInFlight: 2 })
+  void session.push([record(0, 'a'), record(1, 'b'), record(2, 'a'), record(3, 'b')])
+  await microtasks()
+  at(0).settle({ kind: 'nack', delayMs: 10 })
+  at(1).settle({ kind: 'ack' })
+  await microtasks()
+  assert.equal(offsets(), [0, 1], 'the successor waits for the first of its key, in flight like it')
+  await timers.advance(10)
+  assert.equal(offsets(), [0, 1, 0, 2])
+  at(0).settle({ kind: 'ack' })
+  await microtasks()
+  assert.equal(offsets(), [0, 1, 0, 2, 3])
+})
+
+test('what waits for room waits until deliver has welcomed more, through a pause, and ends with the ownership', async () => {
+  let welcome = () => {}
+  const { session, offsets, at } = open({
+    maxInFlight: 1,
+    deliver: () =>
+      new Promise<void>(resolve => {
+        welcome = resolve
+      }),
+  })
+  void session.push([record(0), record(1), record(2), record(3)])
+  at(0).settle({ kind: 'ack' })
+  await microtasks()
+  assert.equal(offsets(), [0])
+  welcome()
+  await microtasks()
+  await microtasks()
+  assert.equal(offsets(), [0, 1])
+  session.pause()
+  welcome()
+  at(1).settle({ kind: 'ack' })
+  await microtasks()
+  await microtasks()
+  assert.equal(offsets(), [0, 1])
+  session.resume()
+  await microtasks()
+  assert.equal(offsets(), [0, 1, 2])
+  welcome()
+  at(2).settle({ kind: 'ack' })
+  session.revoke(new Error('moved'))
+  await microtasks()
+  await microtasks()
+  assert.equal(offsets(), [0, 1, 2])
+})
+
 test('push holds back until deliver welcomes more, also if it fails', async () => {
   for (const outcome of ['resolve', 'reject'] as const) {
     let end = () => {}

@@ -4,6 +4,14 @@ import type { GroupBroker } from './kafkajs-internals.js'
 
 export interface PositionToCommit extends TopicPartition {
   readonly position: number
+  /** How many partitions the topic had when the group's first position in this one was fixed: see `start-positions.ts`. */
+  readonly partitionsAtStart: number
+}
+
+/** Reads what {@link commitPositions} wrote; undefined for what another client wrote. */
+export function partitionsAtStartIn(metadata: string | null | undefined): number | undefined {
+  const count = /^partitions=(\d+)$/.exec(metadata ?? '')?.[1]
+  return count === undefined ? undefined : Number(count)
 }
 
 /**
@@ -11,12 +19,16 @@ export interface PositionToCommit extends TopicPartition {
  * refuses it once the group has moved on: a late commit can't move the position of who holds a partition by then.
  * (kafkajs's own `commitOffsets` retries with whatever generation it has by then.) Rejects with kafkajs's errors.
  */
-export async function commitPositions(generation: Generation, positions: readonly PositionToCommit[]): Promise<void> {
+export async function commitPositions(
+  generation: Generation,
+  positions: readonly PositionToCommit[],
+): Promise<void> {
   const { group, memberId, generationId, cluster } = generation
-  const topics = new Map<string, { partition: number; offset: string }[]>()
-  for (const { topic, partition, position } of positions) {
+  const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
+  for (const { topic, partition, position, partitionsAtStart } of positions) {
     const partitions = topics.get(topic) ?? []
-    partitions.push({ partition, offset: String(position) })
+    const metadata = `partitions=${partitionsAtStart}`
+    partitions.push({ partition, offset: String(position), metadata })
     topics.set(topic, partitions)
   }
   const coordinator = await connected(generation)

@@ -34,7 +34,9 @@ export class CommitScheduler {
     if (this.#stopped || (this.#timer !== undefined && !idle)) return
     const { runtime, intervalMs } = this.#options
     const now = runtime.now()
-    const delayMs = idle ? Math.min(intervalMs, Math.max(idleDelayMs, this.#lastAt + idleDistanceMs - now)) : intervalMs
+    const delayMs = idle
+      ? Math.min(intervalMs, Math.max(idleDelayMs, this.#lastAt + idleDistanceMs - now))
+      : intervalMs
     if (now + delayMs >= this.#dueAt) return
     this.#timer?.cancel()
     this.#dueAt = now + delayMs
@@ -74,7 +76,10 @@ export class CommitScheduler {
       this.#failures += 1
       const level = this.#failures > toleratedFailures ? 'warn' : 'debug'
       const { code } = error as BusbarError
-      logger[level]({ code, reason: reasonOf(error), failures: this.#failures }, 'positions were not committed; trying again')
+      logger[level](
+        { code, reason: reasonOf(error), failures: this.#failures },
+        'positions were not committed; trying again',
+      )
       this.#running = undefined
       this.request(false)
     } finally {

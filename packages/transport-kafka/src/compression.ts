@@ -1,5 +1,5 @@
-import { gunzip, gzip } from 'node:zlib'
 import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
 import { BusbarError, reasonOf } from '@busbar/core'
 import kafkajs from 'kafkajs'
 import type { BatchCompressor } from './record-batch.js'
@@ -27,17 +27,23 @@ interface ZlibWithZstd {
 const ids = { gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
 
 const loaders = {
-  gzip: async () => ({ compress: promisify<Uint8Array, Buffer>(gzip), decompress: promisify<Uint8Array, Buffer>(gunzip) }),
+  gzip: async () => ({
+    compress: promisify<Uint8Array, Buffer>(gzip),
+    decompress: promisify<Uint8Array, Buffer>(gunzip),
+  }),
   snappy: async (load: PackageImporter) => {
-    const { compress, uncompress } = await peer<{ compress: Transform; uncompress: Transform }>(load, 'snappy', 'snappy')
+    const { compress, uncompress } = await peer<{ compress: Transform; uncompress: Transform }>(
+      load,
+      'snappy',
+      'snappy',
+    )
     return { compress: snappyFramed(compress), decompress: snappyUnframed(uncompress) }
   },
   lz4: async (load: PackageImporter) => {
-    const { compressFrame, decompressFrame } = await peer<{ compressFrame: Transform; decompressFrame: Transform }>(
-      load,
-      'lz4-napi',
-      'lz4',
-    )
+    const { compressFrame, decompressFrame } = await peer<{
+      compressFrame: Transform
+      decompressFrame: Transform
+    }>(load, 'lz4-napi', 'lz4')
     return { compress: compressFrame, decompress: decompressFrame }
   },
   zstd: async (load: PackageImporter) => {
@@ -45,13 +51,14 @@ const loaders = {
     if (zstdCompress && zstdDecompress) {
       return { compress: promisify(zstdCompress), decompress: promisify(zstdDecompress) }
     }
-    const { Zstd } = await peer<{ Zstd: { load(): Promise<{ compress: Transform; decompress: Transform }> } }>(
-      load,
-      '@hpcc-js/wasm-zstd',
-      'zstd',
-    )
+    const { Zstd } = await peer<{
+      Zstd: { load(): Promise<{ compress: Transform; decompress: Transform }> }
+    }>(load, '@hpcc-js/wasm-zstd', 'zstd')
     const zstd = await Zstd.load()
-    return { compress: (bytes: Uint8Array) => zstd.compress(bytes), decompress: (bytes: Uint8Array) => zstd.decompress(bytes) }
+    return {
+      compress: (bytes: Uint8Array) => zstd.compress(bytes),
+      decompress: (bytes: Uint8Array) => zstd.decompress(bytes),
+    }
   },
 } satisfies Record<string, (load: PackageImporter) => Promise<{ compress: Transform; decompress: Transform }>>
 
@@ -62,10 +69,16 @@ const importPackage: PackageImporter = name => import(name)
  *
  * @throws BusbarError `CONFIG_INVALID` when its package is not installed, naming it.
  */
-export async function loadCodec(name: CompressionName, load: PackageImporter = importPackage): Promise<Codec | undefined> {
+export async function loadCodec(
+  name: CompressionName,
+  load: PackageImporter = importPackage,
+): Promise<Codec | undefined> {
   if (name === 'none') return undefined
   if (!Object.hasOwn(loaders, name)) {
-    throw new BusbarError('CONFIG_INVALID', `There is no compression "${name}": use none, gzip, snappy, lz4 or zstd`)
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `There is no compression "${name}": use none, gzip, snappy, lz4 or zstd`,
+    )
   }
   const { compress, decompress } = await loaders[name](load)
   const codec: Codec = {

@@ -1,17 +1,15 @@
-import { AssignerProtocol } from 'kafkajs'
+import { type MemberAssignment, memberAssignment } from './assigner.js'
 import { withCoordinatorReason } from './find-coordinator.js'
 import type { Broker, Cluster, FetchRequest, GroupBroker } from './kafkajs-internals.js'
-import { partitionKey } from './log-offsets.js'
 
 /** One membership in a group, from one assignment to the next. */
-export interface Generation {
+export interface Generation extends MemberAssignment {
   readonly group: string
   readonly memberId: string
   readonly generationId: number
   /** The coordinator as it is, without the gate. */
   readonly coordinator: GroupBroker
   readonly cluster: Cluster
-  readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
 }
 
 /** What the gate asks and tells. Where one rejects, what kafkajs was doing fails with that. */
@@ -26,9 +24,20 @@ export interface GateHooks {
   fetch(broker: Broker, request: FetchRequest): Promise<void>
   /** Whether this member must join anew, though the coordinator has not asked for it. */
   mustRejoin(): boolean
+  /** The member that this one takes the place of, once: its membership need not run out before the group goes on. */
+  formerMember(): string | undefined
   /** Whether the member has left, so that nothing may join any more. */
   closed(): boolean
 }
+
+/** What is known of joining. */
+export interface JoinGate {
+  /** Resolves once no request to join, or to leave because of it, waits for its answer. */
+  settled(): Promise<void>
+}
+
+/** Remembers a request until it is answered. */
+type Track = <T>(request: Promise<T>) => Promise<T>
 
 /**
  * Stands between kafkajs's consumer and its brokers. kafkajs does what it does well (join, heartbeat, leave, metadata,
@@ -37,34 +46,67 @@ export interface GateHooks {
  * out of a request (kafkajs's `pause` drops what was fetched and sleeps `maxWaitTimeInMs` when all are paused), a seek is
  * a change of position, and a position out of range is seen before kafkajs resets it.
  *
- * Works by replacing `findBroker` and `findGroupCoordinator` of this consumer's own cluster.
+ * Works by replacing `findBroker` and `findGroupCoordinator` of this consumer's own cluster, and the building of its
+ * connections, so that what kafkajs would try again after the member has left ends instead.
  */
-export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): void {
+export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): JoinGate {
+  const pending = new Set<Promise<unknown>>()
+  const track: Track = request => {
+    pending.add(request)
+    const forget = () => pending.delete(request)
+    request.then(forget, forget)
+    return request
+  }
   const gates = new WeakMap<GroupBroker, GroupBroker>()
   const gated = (broker: GroupBroker): GroupBroker => {
-    const gate = gates.get(broker) ?? gateOf(broker, cluster, group, hooks)
+    const gate = gates.get(broker) ?? gateOf(broker, cluster, group, hooks, track)
     gates.set(broker, gate)
     return gate
   }
   const findBroker = cluster.findBroker.bind(cluster)
   const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster)
+  const build = cluster.connectionPoolBuilder.build.bind(cluster.connectionPoolBuilder)
+  cluster.connectionPoolBuilder.build = async address => {
+    if (hooks.closed()) throw leftError()
+    return build(address)
+  }
   cluster.findBroker = async target => gated((await findBroker(target)) as GroupBroker)
   // kafkajs looks the broker up with `findBroker`: it is gated already.
-  cluster.findGroupCoordinator = target => withCoordinatorReason(cluster, group, () => findGroupCoordinator(target))
+  cluster.findGroupCoordinator = target =>
+    withCoordinatorReason(cluster, group, () => findGroupCoordinator(target))
+  return {
+    async settled() {
+      // What is answered may lead to one more request.
+      while (pending.size > 0) await Promise.allSettled(pending)
+    },
+  }
 }
 
-function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: GateHooks): GroupBroker {
+function gateOf(
+  broker: GroupBroker,
+  cluster: Cluster,
+  group: string,
+  hooks: GateHooks,
+  track: Track,
+): GroupBroker {
   const gate = Object.create(broker) as { -readonly [Method in keyof GroupBroker]: GroupBroker[Method] }
   gate.joinGroup = async request => {
     if (hooks.closed()) throw leftError()
     await hooks.beforeJoin()
-    return broker.joinGroup(request)
+    if (hooks.closed()) throw leftError()
+    // Where the coordinator does not know it any more, kafkajs joins again as a new member.
+    const memberId = request.memberId || (hooks.formerMember() ?? '')
+    const joined = await track(broker.joinGroup({ ...request, memberId }))
+    if (!hooks.closed()) return joined
+    // kafkajs did not know its id yet when it left: partitions would be given to nobody until the session is over.
+    await track(broker.leaveGroup({ groupId: group, memberId: joined.memberId }))
+    throw leftError()
   }
   gate.syncGroup = async request => {
     const response = await broker.syncGroup(request)
     const { memberId, generationId } = request
-    const partitions = assignedPartitions(response.memberAssignment)
-    await hooks.joined({ group, memberId, generationId, coordinator: broker, cluster, partitions })
+    const assigned = memberAssignment(response.memberAssignment)
+    await hooks.joined({ group, memberId, generationId, coordinator: broker, cluster, ...assigned })
     return response
   }
   gate.heartbeat = async request => {
@@ -79,7 +121,10 @@ function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: Gat
   gate.offsetFetch = async request => ({
     responses: request.topics.map(({ topic, partitions }) => ({
       topic,
-      partitions: partitions.map(({ partition }) => ({ partition, offset: String(hooks.position(topic, partition) ?? 0) })),
+      partitions: partitions.map(({ partition }) => ({
+        partition,
+        offset: String(hooks.position(topic, partition) ?? 0),
+      })),
     })),
   })
   // kafkajs itself only commits to reset a position: positions are not its own here.
@@ -87,18 +132,12 @@ function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: Gat
   return gate
 }
 
-function assignedPartitions(memberAssignment: Buffer): Generation['partitions'] {
-  const assignment = AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {}
-  const partitions = new Map<string, { topic: string; partition: number }>()
-  for (const [topic, ids] of Object.entries(assignment)) {
-    for (const partition of ids) partitions.set(partitionKey(topic, partition), { topic, partition })
-  }
-  return [...partitions.values()]
-}
-
 /** What makes kafkajs join again, as if the coordinator had asked for it. */
 function rejoinError(): Error {
-  return Object.assign(new Error('the subscription has changed'), { type: 'REBALANCE_IN_PROGRESS', retriable: false })
+  return Object.assign(new Error('the subscription has changed'), {
+    type: 'REBALANCE_IN_PROGRESS',
+    retriable: false,
+  })
 }
 
 function leftError(): Error {

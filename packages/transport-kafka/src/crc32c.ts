@@ -19,7 +19,8 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
   let crc = -1
   let i = start
   for (; i + 8 <= end; i += 8) {
-    const low = crc ^ (at(bytes, i) | (at(bytes, i + 1) << 8) | (at(bytes, i + 2) << 16) | (at(bytes, i + 3) << 24))
+    const low =
+      crc ^ (at(bytes, i) | (at(bytes, i + 1) << 8) | (at(bytes, i + 2) << 16) | (at(bytes, i + 3) << 24))
     crc =
       at(t7, low & 255) ^
       at(t6, (low >>> 8) & 255) ^

@@ -32,7 +32,12 @@ export function fetchedRecords(topic: string, fetched: FetchedPartition, positio
   return { records, next }
 }
 
-function inboundRecord(topic: string, partition: number, offset: number, message: FetchedMessage): InboundRecord {
+function inboundRecord(
+  topic: string,
+  partition: number,
+  offset: number,
+  message: FetchedMessage,
+): InboundRecord {
   return {
     topic,
     partition,
@@ -48,17 +53,32 @@ function inboundRecord(topic: string, partition: number, offset: number, message
 function inboundHeaders(headers: NonNullable<FetchedMessage['headers']>): InboundHeaders {
   for (const name in headers) {
     const value: unknown = headers[name]
-    if (value === null || value === undefined || (Array.isArray(value) && value.includes(null))) {
-      return withoutNulls(headers)
+    if (
+      !(
+        value instanceof Uint8Array ||
+        (Array.isArray(value) && value.every(each => each instanceof Uint8Array))
+      )
+    ) {
+      return onlyBytes(headers)
     }
   }
   return headers as InboundHeaders
 }
 
-function withoutNulls(headers: Readonly<Record<string, unknown>>): InboundHeaders {
+/**
+ * kafkajs puts headers into an object that has a prototype: a header named like something of `Object.prototype` seems to
+ * it to be there already, and comes as a list that begins with a function.
+ */
+function onlyBytes(headers: Readonly<Record<string, unknown>>): InboundHeaders {
   const bytes = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value : new Uint8Array(0))
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.map(bytes) : bytes(value)]),
+    Object.entries(headers).map(([name, value]) => {
+      if (!Array.isArray(value)) return [name, bytes(value)]
+      const list: readonly unknown[] = value
+      const isList = list[0] === null || list[0] instanceof Uint8Array
+      const values = (isList ? list : list.slice(1)).map(bytes)
+      return [name, values.length === 1 ? (values[0] as Uint8Array) : values]
+    }),
   )
 }
 
@@ -82,7 +102,8 @@ function abortedFilter(
     const producerId = message.batchContext?.producerId
     if (producerId === undefined) return false
     if (message.isControlRecord) {
-      if (message.key && message.key.length >= 4 && message.key.readInt16BE(2) === abortMarker) open.delete(producerId)
+      if (message.key && message.key.length >= 4 && message.key.readInt16BE(2) === abortMarker)
+        open.delete(producerId)
       return false
     }
     return message.batchContext?.inTransaction === true && open.has(producerId)

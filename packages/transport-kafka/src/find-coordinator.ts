@@ -2,11 +2,17 @@ import { hasKafkaErrorType } from './kafka-error.js'
 import type { Cluster, GroupBroker } from './kafkajs-internals.js'
 
 /** Runs kafkajs's look-up of a group's coordinator; where it fails, rejects with the real reason. */
-export async function withCoordinatorReason<T>(cluster: Cluster, group: string, find: () => Promise<T>): Promise<T> {
+export async function withCoordinatorReason<T>(
+  cluster: Cluster,
+  group: string,
+  find: () => Promise<T>,
+): Promise<T> {
   try {
     return await find()
   } catch (error) {
-    throw hasKafkaErrorType(error, 'KafkaJSGroupCoordinatorNotFound') ? await reasonFor(error, cluster, group) : error
+    throw hasKafkaErrorType(error, 'KafkaJSGroupCoordinatorNotFound')
+      ? await reasonFor(error, cluster, group)
+      : error
   }
 }
 

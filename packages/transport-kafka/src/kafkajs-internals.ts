@@ -44,7 +44,7 @@ export interface PartitionMetadata {
   readonly isr: number[]
 }
 
-export interface TopicOffsetQuery {
+interface TopicOffsetQuery {
   readonly topic: string
   readonly partitions: readonly { readonly partition: number }[]
   readonly fromBeginning?: boolean
@@ -52,17 +52,23 @@ export interface TopicOffsetQuery {
   readonly fromTimestamp?: number
 }
 
-export interface TopicOffsets {
+interface TopicOffsets {
   readonly topic: string
-  readonly partitions: { readonly partition: number; readonly offset: string }[]
+  readonly partitions: {
+    readonly partition: number
+    readonly offset: string
+    readonly metadata?: string | null
+  }[]
 }
 
-export interface ConnectionPoolBuilder {
+interface ConnectionPoolBuilder {
   /** Without an address: the next of the bootstrap brokers. Connects nothing yet. */
   build(address?: { host: string; port: number; rack?: string | null }): Promise<ConnectionPool>
 }
 
-export interface BrokerPool {
+interface BrokerPool {
+  /** After how many milliseconds `refreshMetadataIfNecessary` loads metadata again. */
+  metadataMaxAge: number
   readonly rootLogger: unknown
   createBroker(options: { logger: unknown; connectionPool: ConnectionPool; nodeId?: number }): Broker
   /** Any broker with a connection, after trying them all. */
@@ -99,18 +105,23 @@ export interface Broker {
   }): Promise<unknown>
   describeConfigs(request: {
     resources: readonly { type: number; name: string; configNames?: readonly string[] }[]
-  }): Promise<{ resources: { resourceName: string; configEntries: { configName: string; configValue: string | null }[] }[] }>
+  }): Promise<{
+    resources: { resourceName: string; configEntries: { configName: string; configValue: string | null }[] }[]
+  }>
   offsetCommit(request: {
     groupId: string
     groupGenerationId: number
     memberId: string
-    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string; metadata?: string | null }[] }[]
+    topics: readonly {
+      topic: string
+      partitions: readonly { partition: number; offset: string; metadata?: string | null }[]
+    }[]
   }): Promise<unknown>
 }
 
 /** What a group's consumer needs of its brokers besides. */
 export interface GroupBroker extends Broker {
-  joinGroup(request: JoinGroupRequest): Promise<unknown>
+  joinGroup(request: JoinGroupRequest): Promise<{ memberId: string }>
   syncGroup(request: SyncGroupRequest): Promise<{ memberAssignment: Buffer }>
   heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>
@@ -128,23 +139,26 @@ export interface GroupBroker extends Broker {
   }): Promise<{ responses: TopicOffsets[] }>
   /** Throws where one of the topics, or one of their partitions, has an error. */
   metadata(topics: readonly string[]): Promise<{
-    readonly topicMetadata: readonly { readonly topic: string; readonly partitionMetadata: readonly PartitionMetadata[] }[]
+    readonly topicMetadata: readonly {
+      readonly topic: string
+      readonly partitionMetadata: readonly PartitionMetadata[]
+    }[]
   }>
 }
 
-export interface JoinGroupRequest {
+interface JoinGroupRequest {
   readonly groupId: string
   readonly memberId: string
   readonly groupProtocols: readonly { name: string; metadata: Buffer }[]
 }
 
-export interface SyncGroupRequest {
+interface SyncGroupRequest {
   readonly groupId: string
   readonly generationId: number
   readonly memberId: string
 }
 
-export type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number } | undefined>>
+type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number } | undefined>>
 
 export interface FetchRequest {
   /** Milliseconds that the broker may wait for `minBytes`. */
@@ -191,12 +205,12 @@ export interface FetchedMessage {
   readonly batchContext?: { readonly producerId: string; readonly inTransaction: boolean }
 }
 
-export interface AbortedTransaction {
+interface AbortedTransaction {
   readonly producerId: string
   readonly firstOffset: string
 }
 
-export interface ConnectionPool {
+interface ConnectionPool {
   readonly host: string
   readonly port: number
   /** The connections: [0] for everything but `Fetch`, which has [1]. */
@@ -204,7 +218,7 @@ export interface ConnectionPool {
   send<T>(protocol: Protocol<T>): Promise<T>
 }
 
-export interface Connection {
+interface Connection {
   readonly socket?: { destroy(): unknown }
   /** Rejects everything that was sent or is waiting to be. */
   rejectRequests(error: Error): void

@@ -1,4 +1,5 @@
-import type { TopicPartition } from '@busbar/core'
+import { type Runtime, sleep, type TopicPartition } from '@busbar/core'
+import { hasKafkaErrorType } from './kafka-error.js'
 import type { Cluster, GroupBroker } from './kafkajs-internals.js'
 
 /** Isolation of Kafka's ListOffsets and Fetch: the end is the high watermark, or where the first open transaction begins. */
@@ -21,11 +22,42 @@ export function partitionKey(topic: string, partition: number): string {
   return `${partition}/${topic}`
 }
 
+/** What a leader says that has changed, or that has just been elected and does not know it yet. */
+const passing = [
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'REPLICA_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'KafkaJSBrokerNotFound',
+]
+const passingWithinMs = 3_000
+const passingDelayMs = 50
+
 /**
- * Asks the leaders of partitions for the bounds of their logs. The metadata of the topics must have been loaded; it is
- * refreshed once where a partition is not in it. Rejects with kafkajs's errors.
+ * Asks the leaders of partitions for the bounds of their logs. The metadata of the topics must have been loaded. Waits a
+ * while for leaders: a new topic's are known before they are ready. Rejects with kafkajs's errors.
  */
 export async function logRanges(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  isolationLevel: number,
+  runtime: Runtime,
+): Promise<Map<string, LogRange>> {
+  const until = runtime.now() + passingWithinMs
+  for (;;) {
+    try {
+      return await logRangesNow(cluster, partitions, isolationLevel)
+    } catch (error) {
+      if (!hasKafkaErrorType(error, ...passing) || runtime.now() > until) throw error
+    }
+    await sleep(runtime, passingDelayMs)
+    await cluster.refreshMetadata()
+  }
+}
+
+async function logRangesNow(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
   isolationLevel: number,
@@ -70,7 +102,10 @@ async function listOffsets(
 }
 
 /** Partitions by topic, by the node id of their leader, as the loaded metadata has it. */
-export function byLeader(cluster: Cluster, partitions: readonly TopicPartition[]): Map<string, Map<string, number[]>> {
+export function byLeader(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+): Map<string, Map<string, number[]>> {
   const byTopic = new Map<string, number[]>()
   for (const { topic, partition } of partitions) append(byTopic, topic, partition)
   const leaders = new Map<string, Map<string, number[]>>()

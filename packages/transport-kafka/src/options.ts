@@ -15,8 +15,11 @@ export interface KafkaTransportOptions {
   readonly sasl?: KafkaConfig['sasl']
   /** Every other option of kafkajs's client: time-outs, retries, a socket factory. */
   readonly kafka?: Omit<Partial<KafkaConfig>, 'brokers' | 'ssl' | 'sasl' | 'logLevel' | 'logCreator'>
-  /** Options of kafkajs's consumers; the defaults that differ from kafkajs's own are in {@link consumerDefaults}. */
-  readonly consumer?: Omit<Partial<ConsumerConfig>, 'groupId' | 'partitionAssigners' | 'readUncommitted' | 'allowAutoTopicCreation'>
+  /** Options of kafkajs's consumers; `maxWaitTimeInMs` and `heartbeatInterval` default to 250. */
+  readonly consumer?: Omit<
+    Partial<ConsumerConfig>,
+    'groupId' | 'partitionAssigners' | 'readUncommitted' | 'allowAutoTopicCreation'
+  >
   readonly producer?: PublishOptions
   /** What topics get that are created without saying. */
   readonly topics?: {
@@ -59,7 +62,7 @@ export interface ResolvedOptions {
  * kafkajs's defaults make each join, rebalance and leave take up to five seconds: it notices them between two requests
  * (`maxWaitTimeInMs`) and at heartbeats. A broker answers earlier than that whenever there are records.
  */
-export const consumerDefaults = {
+const consumerDefaults = {
   maxWaitTimeInMs: 250,
   heartbeatInterval: 250,
   sessionTimeout: 30_000,
@@ -68,26 +71,38 @@ export const consumerDefaults = {
 
 /** Checks the options and fills in defaults. @throws BusbarError `CONFIG_INVALID` that names the option. */
 export function resolveOptions(options: KafkaTransportOptions): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) throw invalid('options', 'must be an object with `brokers`')
-  const { brokers, ssl, sasl, kafka = {}, consumer = {}, topics = {}, restarts = {} } = options
-  if (!Array.isArray(brokers) || brokers.length === 0) throw invalid('brokers', 'must list at least one `host:port`')
+  if (typeof options !== 'object' || options === null)
+    throw invalid('options', 'must be an object with `brokers`')
+  const { ssl, sasl, kafka = {}, consumer = {}, topics = {}, restarts = {} } = options
+  const brokers: readonly unknown[] = options.brokers
+  if (!Array.isArray(brokers) || brokers.length === 0)
+    throw invalid('brokers', 'must list at least one `host:port`')
   for (const broker of brokers) {
-    if (typeof broker !== 'string' || !/^.+:\d{1,5}$/.test(broker)) throw invalid('brokers', `has ${JSON.stringify(broker)}, which is no \`host:port\``)
+    if (typeof broker !== 'string' || !/^.+:\d{1,5}$/.test(broker))
+      throw invalid('brokers', `has ${JSON.stringify(broker)}, which is no \`host:port\``)
   }
   if (sasl !== undefined && typeof (sasl as { mechanism?: unknown }).mechanism !== 'string') {
     throw invalid('sasl.mechanism', 'must be a string, for example `plain` or `scram-sha-512`')
   }
   const config = { ...consumerDefaults, ...consumer, allowAutoTopicCreation: false }
-  for (const name of ['maxWaitTimeInMs', 'heartbeatInterval', 'sessionTimeout', 'maxBytesPerPartition'] as const) {
+  for (const name of [
+    'maxWaitTimeInMs',
+    'heartbeatInterval',
+    'sessionTimeout',
+    'maxBytesPerPartition',
+  ] as const) {
     atLeast(1, config[name], `consumer.${name}`)
   }
   if (config.heartbeatInterval >= config.sessionTimeout) {
-    throw invalid('consumer.heartbeatInterval', `must be less than consumer.sessionTimeout (${config.sessionTimeout})`)
+    throw invalid(
+      'consumer.heartbeatInterval',
+      `must be less than consumer.sessionTimeout (${config.sessionTimeout})`,
+    )
   }
   return {
     kafka: {
       ...kafka,
-      brokers: [...brokers],
+      brokers: [...options.brokers],
       ...(ssl === undefined ? {} : { ssl }),
       ...(sasl === undefined ? {} : { sasl }),
     },
@@ -104,7 +119,8 @@ export function resolveOptions(options: KafkaTransportOptions): ResolvedOptions 
     producer: options.producer ?? {},
     topics: {
       partitions: whole(topics.partitions ?? 3, 'topics.partitions'),
-      replication: topics.replication === undefined ? undefined : whole(topics.replication, 'topics.replication'),
+      replication:
+        topics.replication === undefined ? undefined : whole(topics.replication, 'topics.replication'),
     },
   }
 }

@@ -45,7 +45,9 @@ export class PartitionFetcher {
     const welcome = targets.filter(target => target.heldSince === undefined)
     if (welcome.length === 0) return this.#wait(limits.maxWaitTime)
     const { maxBytesPerPartition, maxWaitTime, ...rest } = limits
-    const asked = new Map(welcome.map(target => [partitionKey(target.topic, target.partition), askOf(target)]))
+    const asked = new Map(
+      welcome.map(target => [partitionKey(target.topic, target.partition), askOf(target)]),
+    )
     const startedAt = this.#runtime.now()
     const { responses } = await broker.fetch({
       ...rest,
@@ -75,7 +77,8 @@ export class PartitionFetcher {
   #waitFor(targets: readonly FetchTarget[], maxWaitMs: number): number {
     let waitMs = maxWaitMs
     for (const { heldSince } of targets) {
-      if (heldSince !== undefined) waitMs = Math.min(waitMs, Math.max(5, Math.ceil((this.#runtime.now() - heldSince) / 4)))
+      if (heldSince !== undefined)
+        waitMs = Math.min(waitMs, Math.max(5, Math.ceil((this.#runtime.now() - heldSince) / 4)))
     }
     return waitMs
   }

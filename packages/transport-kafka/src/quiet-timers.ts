@@ -18,11 +18,14 @@ export function quietKafkaTimers(): void {
   if (done) return
   done = true
   const queue = prototypeOfRequestQueue()
-  const schedule = queue?.scheduleCheckPendingRequests
-  if (queue === undefined || typeof schedule !== 'function') return
+  if (typeof queue?.scheduleCheckPendingRequests !== 'function') return
+  const original: { value?: (this: RequestQueue) => void } | undefined = Object.getOwnPropertyDescriptor(
+    queue,
+    'scheduleCheckPendingRequests',
+  )
   queue.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length === 0 && this.throttledUntil <= Date.now()) return
-    schedule.call(this)
+    original?.value?.call(this)
   }
 }
 

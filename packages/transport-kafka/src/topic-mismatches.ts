@@ -25,6 +25,11 @@ export function topicMismatches(
 
 /** Lists such as `compact,delete` mean the same in any order. */
 function sameSetting(a: string | null, b: string): boolean {
-  const parts = (value: string) => value.split(',').map(part => part.trim()).sort().join(',')
+  const parts = (value: string) =>
+    value
+      .split(',')
+      .map(part => part.trim())
+      .sort()
+      .join(',')
   return a !== null && parts(a) === parts(b)
 }

@@ -8,7 +8,11 @@ const topicErrors = ['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED',
  * Does something with topics; where it fails because of one of them, rejects with an error that names the topic and says
  * whether it is missing or forbidden. kafkajs's own error names none.
  */
-export async function withTopicReason<T>(cluster: Cluster, topics: readonly string[], work: () => Promise<T>): Promise<T> {
+export async function withTopicReason<T>(
+  cluster: Cluster,
+  topics: readonly string[],
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work()
   } catch (error) {
@@ -36,7 +40,11 @@ export async function topicError(cluster: Cluster, topic: string): Promise<Busba
 /** One of Kafka's errors about a topic, with its name. */
 export function describeTopicError(error: unknown, topic: string): BusbarError {
   if (hasKafkaErrorType(error, 'UNKNOWN_TOPIC_OR_PARTITION')) {
-    return new BusbarError('TOPIC_MISSING', `Topic ${topic} does not exist. Create it, or let the bus create it`, { cause: error })
+    return new BusbarError(
+      'TOPIC_MISSING',
+      `Topic ${topic} does not exist. Create it, or let the bus create it`,
+      { cause: error },
+    )
   }
   return kafkaError(error, { doing: `Topic ${topic}`, fallback: 'TOPIC_INVALID' })
 }

@@ -1,11 +1,13 @@
-import { BusbarError, type PartitionPosition, type Runtime, sleep, type TopicSpec } from '@busbar/core'
+import { BusbarError, type PartitionPosition, type Runtime, type TopicSpec } from '@busbar/core'
+import { onceCoordinatorReady } from './coordinator-ready.js'
+import { createMissing } from './create-topics.js'
 import { withCoordinatorReason } from './find-coordinator.js'
 import { hasKafkaErrorType, kafkaError } from './kafka-error.js'
 import type { Cluster, GroupBroker, PartitionMetadata } from './kafkajs-internals.js'
 import { logRanges, partitionKey, readUncommitted } from './log-offsets.js'
+import { describeOn, untilLed } from './topic-leaders.js'
 import { topicMismatches } from './topic-mismatches.js'
-import { describeTopicError, topicError } from './topic-reason.js'
-import { createMissing } from './create-topics.js'
+import { topicError } from './topic-reason.js'
 import { checkTopicSpec } from './topic-spec.js'
 
 export interface TopicsOptions {
@@ -15,20 +17,22 @@ export interface TopicsOptions {
   readonly defaults: { readonly partitions: number; readonly replication: number | undefined }
 }
 
-/** How long a new topic may take until each partition has a leader that every broker knows. */
-const leadersWithinMs = 10_000
-
 /** Administration of topics and groups over one cluster of its own. Every method rejects with a `BusbarError`. */
 export class Topics {
   readonly #options: TopicsOptions
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: TopicsOptions) {
     this.#options = options
   }
 
-  async ensure(specs: readonly TopicSpec[]): Promise<void> {
+  ensure(specs: readonly TopicSpec[]): Promise<void> {
+    return this.#alone(() => this.#ensure(specs))
+  }
+
+  async #ensure(specs: readonly TopicSpec[]): Promise<void> {
     for (const spec of specs) checkTopicSpec(spec)
-    const { cluster, defaults } = this.#options
+    const { cluster, runtime, defaults } = this.#options
     const missing: TopicSpec[] = []
     for (const spec of specs) {
       const error = await this.#asked(`Topic ${spec.name}`, () => this.#missingOr(spec.name))
@@ -39,7 +43,9 @@ export class Topics {
     const created = new Set(
       missing.length === 0 ? [] : await this.#asked(doing, () => createMissing(cluster, missing, defaults)),
     )
-    for (const { name } of missing) await this.#asked(`Waiting for topic ${name}`, () => this.#untilLed(name))
+    for (const { name } of missing)
+      await this.#asked(`Waiting for topic ${name}`, () => untilLed(cluster, runtime, name))
+    if (missing.length > 0) await this.#asked(doing, () => this.#untilReady(missing.map(({ name }) => name)))
     for (const spec of specs) {
       if (!created.has(spec.name)) await this.#asked(`Topic ${spec.name}`, () => this.#verify(spec))
     }
@@ -50,7 +56,9 @@ export class Topics {
   }
 
   positions(group: string): Promise<PartitionPosition[]> {
-    return this.#asked(`Positions of group ${group}`, () => this.#positions(group))
+    const { runtime } = this.#options
+    const ask = () => onceCoordinatorReady(runtime, () => this.#positions(group))
+    return this.#alone(() => this.#asked(`Positions of group ${group}`, ask))
   }
 
   async #positions(group: string): Promise<PartitionPosition[]> {
@@ -63,13 +71,16 @@ export class Topics {
     const committed = responses.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, offset }) => ({ topic, partition, committed: Number(offset) })),
     )
+    if (committed.length === 0) return []
     // A deleted topic's positions stay for a while: they are of no use.
     await this.#load([...new Set(committed.map(({ topic }) => topic))])
     const known = committed.filter(
       ({ topic, partition, committed: position }) =>
-        position >= 0 && cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition),
+        position >= 0 &&
+        cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition),
     )
-    const ranges = await logRanges(cluster, known, readUncommitted)
+    const ranges = await logRanges(cluster, known, readUncommitted, this.#options.runtime)
+    known.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
     return known.map(position => {
       const end = ranges.get(partitionKey(position.topic, position.partition))?.end ?? position.committed
       return { ...position, end, lag: Math.max(0, end - position.committed) }
@@ -79,10 +90,16 @@ export class Topics {
   /** Loads the metadata of those topics that can be seen. */
   async #load(topics: readonly string[]): Promise<void> {
     const { cluster } = this.#options
-    const visible: string[] = []
-    for (const topic of topics) if (!(await topicError(cluster, topic))) visible.push(topic)
-    cluster.targetTopics = new Set(visible)
-    await cluster.refreshMetadata()
+    cluster.targetTopics = new Set(topics)
+    try {
+      await cluster.refreshMetadata()
+    } catch {
+      // One that cannot be seen fails them all.
+      const visible: string[] = []
+      for (const topic of topics) if (!(await topicError(cluster, topic))) visible.push(topic)
+      cluster.targetTopics = new Set(visible)
+      await cluster.refreshMetadata()
+    }
   }
 
   /** The error of a topic that is missing; undefined for one that is there. Rejects for anything else. */
@@ -104,31 +121,23 @@ export class Topics {
     return describeOn(broker, topic)
   }
 
-  /** Until each partition has a leader, as every broker that answers sees it. */
-  async #untilLed(topic: string): Promise<void> {
+  /** Until the leaders answer for their partitions: the metadata names them a moment before. */
+  async #untilReady(topics: readonly string[]): Promise<void> {
     const { cluster, runtime } = this.#options
-    const until = runtime.now() + leadersWithinMs
-    for (const nodeId of cluster.getNodeIds()) {
-      for (;;) {
-        try {
-          const broker = (await cluster.findBroker({ nodeId })) as GroupBroker
-          const partitions = await describeOn(broker, topic)
-          if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) break
-        } catch (error) {
-          const unknown = hasKafkaErrorType(error, 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION')
-          // A broker that can't be reached says nothing about the topic.
-          if (!unknown) break
-          if (runtime.now() > until) throw error
-        }
-        if (runtime.now() > until) throw new BusbarError('CONNECTION_FAILED', `Topic ${topic} has got no leader`)
-        await sleep(runtime, 25)
-      }
-    }
+    await this.#load(topics)
+    const partitions = topics.flatMap(topic =>
+      cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ topic, partition: partitionId })),
+    )
+    await logRanges(cluster, partitions, readUncommitted, runtime).catch(error => {
+      // Whoever may create a topic need not be allowed to read it.
+      if (!hasKafkaErrorType(error, 'TOPIC_AUTHORIZATION_FAILED')) throw error
+    })
   }
 
   async #verify(spec: TopicSpec): Promise<void> {
     const partitions = await this.#describe(spec.name)
-    const config = spec.config && Object.keys(spec.config).length > 0 ? await this.#config(spec.name) : new Map()
+    const config =
+      spec.config && Object.keys(spec.config).length > 0 ? await this.#config(spec.name) : new Map()
     const differences = topicMismatches(spec, partitions, config)
     if (differences.length === 0) return
     throw new BusbarError(
@@ -145,23 +154,18 @@ export class Topics {
     return new Map(entries.map(({ configName, configValue }) => [configName, configValue]))
   }
 
+  /** One after the other: the cluster knows one set of topics at a time. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work)
+    this.#last = result.catch(() => {})
+    return result
+  }
+
   async #asked<T>(doing: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
       throw kafkaError(error, { doing, fallback: 'CONNECTION_FAILED' })
     }
-  }
-}
-
-async function describeOn(broker: GroupBroker, topic: string): Promise<readonly PartitionMetadata[]> {
-  try {
-    const { topicMetadata } = await broker.metadata([topic])
-    return topicMetadata.find(each => each.topic === topic)?.partitionMetadata ?? []
-  } catch (error) {
-    if (hasKafkaErrorType(error, 'UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED', 'INVALID_TOPIC_EXCEPTION')) {
-      throw describeTopicError(error, topic)
-    }
-    throw error
   }
 }

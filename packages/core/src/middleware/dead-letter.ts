@@ -36,7 +36,7 @@ export function deadLetter(): Middleware {
         await write(context, context.group, thrown)
         const code = codeOf(thrown)
         context.logger.error({ err: thrown, code, reason: reasonOf(thrown) }, 'handler failed for good: the record is a dead letter now')
-        context.conclude('dead-lettered')
+        context.conclude('dead-lettered', thrown)
       }
     },
   }

@@ -151,7 +151,7 @@ function renewing(store: IdempotencyStore, key: string, token: string, leaseMs: 
       kept => {
         if (!kept) context.abort(lost(context))
       },
-      error => context.logger.warn({ err: error }, `an idempotency claim could not be renewed: ${reasonOf(error)}`),
+      (error: unknown) => context.logger.warn({ err: error }, `an idempotency claim could not be renewed: ${reasonOf(error)}`),
     ).then(() => {
       if (!stopped) timer = context.runtime.setTimer(leaseMs / 3, renew)
     })

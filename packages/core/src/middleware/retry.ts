@@ -98,7 +98,7 @@ function retryViaTopic(policy: Policy): Middleware {
           const why = `moving ${context.event} ${context.id} to ${name} failed: ${reasonOf(failure)}; the record stays unacknowledged`
           throw new BusbarError('RETRY_FAILED', why, { cause: failure })
         }
-        context.conclude('rescheduled')
+        context.conclude('rescheduled', thrown)
       }
     },
   }

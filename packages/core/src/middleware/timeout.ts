@@ -13,6 +13,7 @@ export function timeout(limitMs: number): Middleware {
   return {
     name: 'timeout',
     stage: 'timeout',
+    abandons: true,
     async event(given, next) {
       const context = given as DeliveryContext
       let expire: (error: BusbarError) => void = () => {}

@@ -1,9 +1,11 @@
-import { BusbarError, type BusbarErrorCode, reasonOf } from '@busbar/core'
+import { BusbarError, reasonOf } from '@busbar/core'
+import { isFinal } from '../kafka-error.js'
 import type { BatchOutcomes, SentBatch } from './broker-sender.js'
 import { type ErrorMeaning, kafkaCode, meaningOf } from './error-codes.js'
 import type { PartitionQueue } from './partition-queue.js'
 import type { ProduceAnswer } from './produce-protocol.js'
 import type { PublishBatch } from './publish-batch.js'
+import { nameOf, publishError, refusal, unknownOutcome } from './publish-errors.js'
 import type { SendBuffer } from './send-buffer.js'
 import type { Topic } from './topic.js'
 
@@ -36,7 +38,10 @@ export class BatchSettler implements BatchOutcomes {
   answered(sent: SentBatch, answer: ProduceAnswer): void {
     const { queue, batch } = sent
     batch.inFlight = false
-    if (answer.errorCode === kafkaCode.none) return this.#stored(sent, answer.baseOffset)
+    if (answer.errorCode === kafkaCode.none) {
+      this.#stored(sent, answer.baseOffset)
+      return
+    }
     const meaning = meaningOf(answer.errorCode)
     const text = answer.errorMessage ? `${meaning.name}: ${answer.errorMessage}` : meaning.name
     queue.lastError = new Error(text)
@@ -49,11 +54,14 @@ export class BatchSettler implements BatchOutcomes {
     else this.#refuse(sent, refusal(queue, meaning, text))
   }
 
-  lost({ queue, batch }: SentBatch, error: unknown): void {
+  lost(sent: SentBatch, error: unknown): void {
+    const { queue, batch } = sent
     queue.lastError = error
     batch.inFlight = false
     if (batch.written) batch.maybeStored = true
-    if (batch.live === 0) {
+    if (isFinal(error)) {
+      this.#refuse(sent, publishError(error, `A record of ${nameOf(queue)} was not sent: ${reasonOf(error)}`))
+    } else if (batch.live === 0) {
       this.discard(queue, batch)
       this.#options.proceed(queue)
     } else {
@@ -86,7 +94,8 @@ export class BatchSettler implements BatchOutcomes {
     const { topicOf, clock, missingTopicGraceMs, retry } = this.#options
     if (batch.live === 0) {
       this.discard(queue, batch)
-      return this.#options.proceed(queue)
+      this.#options.proceed(queue)
+      return
     }
     const { missingSince } = topicOf(queue)
     const isMissing = meaning.code === 'TOPIC_MISSING' && missingSince !== undefined
@@ -113,7 +122,10 @@ export class BatchSettler implements BatchOutcomes {
     const { queue, batch } = sent
     const { buffer, topicOf, onLimitWrong, proceed } = this.#options
     if (meaning.code === 'RECORD_TOO_LARGE') onLimitWrong(topicOf(queue))
-    if (batch.records.length === 1) return this.#refuse(sent, refusal(queue, meaning, text))
+    if (batch.records.length === 1) {
+      this.#refuse(sent, refusal(queue, meaning, text))
+      return
+    }
     const bad = new Set(badRecords)
     this.discard(queue, batch)
     if (bad.size > 0) {
@@ -121,7 +133,10 @@ export class BatchSettler implements BatchOutcomes {
       queue.batches.unshift(batch.pick(index => !bad.has(index)))
     } else {
       const middle = batch.records.length >> 1
-      queue.batches.unshift(batch.pick(index => index < middle), batch.pick(index => index >= middle))
+      queue.batches.unshift(
+        batch.pick(index => index < middle),
+        batch.pick(index => index >= middle),
+      )
     }
     dropEmpty(queue)
     proceed(queue)
@@ -142,27 +157,10 @@ export class BatchSettler implements BatchOutcomes {
 
   /** Takes a batch that was not acknowledged off the queue. What the broker may remember of it must not be met again. */
   discard(queue: PartitionQueue, batch: PublishBatch): void {
-    queue.batches.splice(queue.batches.indexOf(batch), 1)
+    const at = queue.batches.indexOf(batch)
+    if (at >= 0) queue.batches.splice(at, 1)
     if (batch.written) restartIdentity(queue)
   }
-}
-
-/** The error of a record that may have been stored. */
-export function unknownOutcome(queue: PartitionQueue, cause: unknown): BusbarError {
-  const reason = cause === undefined ? 'no answer came' : reasonOf(cause)
-  const message = `A record of ${nameOf(queue)} was sent, but it is not known whether it was stored: ${reason}`
-  return new BusbarError('PUBLISH_OUTCOME_UNKNOWN', message, { cause })
-}
-
-/** The error of a record that was not stored in time. */
-export function notStored(queue: PartitionQueue, cause: unknown): BusbarError {
-  const reason = cause === undefined ? 'its turn did not come in time' : reasonOf(cause)
-  return new BusbarError('PUBLISH_FAILED', `A record of ${nameOf(queue)} was not stored: ${reason}`, { cause })
-}
-
-function refusal(queue: PartitionQueue, { code = 'PUBLISH_FAILED', retryable }: ErrorMeaning, text: string): BusbarError {
-  const options = { cause: queue.lastError, ...(retryable === undefined ? {} : { retryable }) }
-  return new BusbarError(code satisfies BusbarErrorCode, `A record of ${nameOf(queue)} was refused: ${text}`, options)
 }
 
 function restartIdentity(queue: PartitionQueue): void {
@@ -174,8 +172,4 @@ function restartIdentity(queue: PartitionQueue): void {
 
 function dropEmpty(queue: PartitionQueue): void {
   while (queue.batches[0]?.live === 0) queue.batches.shift()
-}
-
-function nameOf(queue: PartitionQueue): string {
-  return `topic ${queue.topic}, partition ${queue.partition}`
 }

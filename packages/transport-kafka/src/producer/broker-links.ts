@@ -1,7 +1,13 @@
 import { BusbarError, type Runtime } from '@busbar/core'
 import type { Broker, Cluster } from '../kafkajs-internals.js'
 import { abandon, type BrokerAddress, connectBroker, withTimeout } from './connect-broker.js'
-import { type ProduceAnswers, type ProducePartition, produce, produceApiKey, produceVersions } from './produce-protocol.js'
+import {
+  type ProduceAnswers,
+  type ProducePartition,
+  produce,
+  produceApiKey,
+  produceVersions,
+} from './produce-protocol.js'
 
 /** A node and where it listens. */
 export interface BrokerNode extends BrokerAddress {
@@ -39,18 +45,24 @@ export class BrokerLinks {
    *
    * @param onWrite Called right before the request is written: from then on it may arrive.
    */
-  async produce(nodeId: number, batches: readonly ProducePartition[], onWrite: () => void): Promise<ProduceAnswers> {
+  async produce(
+    nodeId: number,
+    batches: readonly ProducePartition[],
+    onWrite: () => void,
+  ): Promise<ProduceAnswers> {
     const broker = await this.#broker(nodeId)
-    const version = Math.min(produceVersions.max, broker.versions?.[produceApiKey]?.maxVersion ?? produceVersions.min)
+    const version = Math.min(
+      produceVersions.max,
+      broker.versions?.[produceApiKey]?.maxVersion ?? produceVersions.min,
+    )
     const protocol = produce(version, batches, this.#requestTimeoutMs)
-    const { encode } = protocol.request
     const watched = {
       ...protocol,
       request: {
         ...protocol.request,
         encode: () => {
           onWrite()
-          return encode()
+          return protocol.request.encode()
         },
       },
     }

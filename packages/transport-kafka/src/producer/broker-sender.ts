@@ -1,4 +1,6 @@
-import { encodeCompressedBatch, encodeRecordBatch, noProducer, type BatchCompressor } from '../record-batch.js'
+import type { Timer } from '@busbar/core'
+import type { BatchCompressor } from '../record-batch.js'
+import { encodeCompressed, encodePlain } from './batch-encoding.js'
 import type { BrokerLinks } from './broker-links.js'
 import type { PartitionQueue } from './partition-queue.js'
 import type { ProduceAnswer } from './produce-protocol.js'
@@ -39,6 +41,8 @@ export class BrokerSender {
   #ready: PartitionQueue[] = []
   #busy = false
   #scheduled = false
+  #lingering: Timer | undefined
+  #lingerUntil = 0
   #throttledUntil = 0
 
   constructor(
@@ -58,8 +62,20 @@ export class BrokerSender {
   /** Sends what the queue has, soon. */
   add(queue: PartitionQueue): void {
     queue.state = 'ready'
+    const { lingerMs, clock } = this.#settings
+    if (lingerMs > 0 && this.#ready.length === 0) this.#lingerUntil = clock() + lingerMs
     this.#ready.push(queue)
-    this.#schedule(this.#settings.lingerMs)
+    this.#schedule()
+  }
+
+  /** Sends now what would wait for more to come. */
+  hurry(): void {
+    this.#lingerUntil = 0
+    if (!this.#lingering) return
+    this.#lingering.cancel()
+    this.#lingering = undefined
+    this.#scheduled = false
+    this.#schedule()
   }
 
   /** The queue is led by another broker now. */
@@ -69,17 +85,19 @@ export class BrokerSender {
     queue.state = 'idle'
   }
 
-  #schedule(delayMs: number): void {
+  #schedule(): void {
     if (this.#busy || this.#scheduled || this.#ready.length === 0) return
     this.#scheduled = true
     const { runtime, clock } = this.#settings
-    const waitMs = Math.max(delayMs, this.#throttledUntil - clock())
+    const until = Math.max(this.#lingerUntil, this.#throttledUntil)
+    const waitMs = until === 0 ? 0 : until - clock()
     const go = (): void => {
       this.#scheduled = false
+      this.#lingering = undefined
       void this.#send()
     }
     // Deferred: whoever just got an answer may publish again at once, and that belongs into this request.
-    if (waitMs > 0) runtime.setTimer(waitMs, go)
+    if (waitMs > 0) this.#lingering = runtime.setTimer(waitMs, go)
     else runtime.defer(go)
   }
 
@@ -88,11 +106,13 @@ export class BrokerSender {
     if (sent.length === 0) return
     this.#busy = true
     try {
-      const encoded = this.#codec ? await this.#encodeAll(sent, this.#codec) : sent.filter(one => this.#encode(one))
+      const encoded = this.#codec
+        ? await encodeCompressed(sent, this.#codec, this.#outcomes)
+        : encodePlain(sent, this.#outcomes)
       if (encoded.length > 0) await this.#request(encoded)
     } finally {
       this.#busy = false
-      this.#schedule(0)
+      this.#schedule()
     }
   }
 
@@ -119,39 +139,10 @@ export class BrokerSender {
     return sent
   }
 
-  #encode(sent: SentBatch): boolean {
-    const { batch, queue } = sent
-    try {
-      batch.producer ??= queue.identity?.next ?? noProducer
-      batch.bytes ??= encodeRecordBatch(batch.records, batch.sizes, batch.producer)
-      return true
-    } catch (error) {
-      this.#outcomes.unencodable(sent, error)
-      return false
-    }
-  }
-
-  async #encodeAll(all: readonly SentBatch[], codec: BatchCompressor): Promise<SentBatch[]> {
-    const encoded = await Promise.all(
-      all.map(async sent => {
-        const { batch, queue } = sent
-        try {
-          batch.producer ??= queue.identity?.next ?? noProducer
-          batch.bytes ??= await encodeCompressedBatch(batch.records, batch.sizes, batch.producer, codec)
-          if (batch.written || batch.bytes.length <= this.#outcomes.batchLimit(queue)) return sent
-          this.#outcomes.oversized(sent)
-        } catch (error) {
-          this.#outcomes.unencodable(sent, error)
-        }
-        return undefined
-      }),
-    )
-    return encoded.filter(sent => sent !== undefined)
-  }
-
   async #request(sent: readonly SentBatch[]): Promise<void> {
     const onWrite = (): void => {
-      if (sent.some(({ batch }) => batch.stale)) throw new Error('a publisher stopped waiting before the request was written')
+      if (sent.some(({ batch }) => batch.stale))
+        throw new Error('a publisher stopped waiting before the request was written')
       for (const { batch } of sent) batch.written = true
     }
     const batches = sent.map(({ queue, batch }) => {
@@ -171,7 +162,8 @@ export class BrokerSender {
     for (let i = 0; i < sent.length; i++) {
       const one = sent[i] as SentBatch
       const { topic, partition } = one.queue
-      const isOurs = (found: ProduceAnswer | undefined): boolean => found?.partition === partition && found.topic === topic
+      const isOurs = (found: ProduceAnswer | undefined): boolean =>
+        found?.partition === partition && found.topic === topic
       // Brokers mostly answer in the order of the request.
       const answer = isOurs(answers[i]) ? answers[i] : answers.find(isOurs)
       if (answer) this.#outcomes.answered(one, answer)

@@ -1,4 +1,5 @@
-import { BusbarError, type Runtime } from '@busbar/core'
+import { BusbarError, type Runtime, type Timer } from '@busbar/core'
+import { kafkaError } from '../kafka-error.js'
 import type { Broker, Cluster } from '../kafkajs-internals.js'
 import { produceApiKey, produceVersions } from './produce-protocol.js'
 
@@ -12,7 +13,7 @@ export interface BrokerAddress {
  * A connected and authenticated broker with connections of its own, which no one else uses. Without an address: the
  * next of the bootstrap brokers.
  *
- * @throws What kafkajs throws, or a `BusbarError` after `timeoutMs` or for a broker that is too old.
+ * @throws BusbarError with the real reason, also after `timeoutMs` and for a broker that is too old.
  */
 export async function connectBroker(
   cluster: Cluster,
@@ -26,12 +27,18 @@ export async function connectBroker(
     await withTimeout(broker, runtime, timeoutMs, 'connecting', broker.connect())
   } catch (error) {
     abandon(broker, 'connecting failed')
-    throw error
+    throw kafkaError(error, {
+      doing: `Connecting to Kafka at ${nameOf(broker)}`,
+      fallback: 'CONNECTION_FAILED',
+    })
   }
   const range = broker.versions?.[produceApiKey]
   if (range && range.maxVersion < produceVersions.min) {
     abandon(broker, 'too old')
-    throw new BusbarError('CONFIG_INVALID', `The broker at ${nameOf(broker)} is older than Kafka 2.1, the oldest supported`)
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `The broker at ${nameOf(broker)} is older than Kafka 2.1, the oldest supported`,
+    )
   }
   return broker
 }
@@ -47,29 +54,30 @@ export async function withTimeout<T>(
   doing: string,
   result: Promise<T>,
 ): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = runtime.setTimer(timeoutMs, () => {
-      const error = new BusbarError('CONNECTION_FAILED', `${nameOf(broker)} gave no answer in ${timeoutMs} ms (${doing})`)
+  let timer: Timer | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = runtime.setTimer(timeoutMs, () => {
+      const error = new BusbarError(
+        'CONNECTION_FAILED',
+        `${nameOf(broker)} gave no answer in ${timeoutMs} ms (${doing})`,
+      )
       abandon(broker, error.message)
       reject(error)
     })
-    result.then(
-      value => {
-        timer.cancel()
-        resolve(value)
-      },
-      (error: unknown) => {
-        timer.cancel()
-        reject(error)
-      },
-    )
   })
+  try {
+    return await Promise.race([result, timeout])
+  } finally {
+    timer?.cancel()
+  }
 }
 
 /** Closes a broker's connections at once; its open requests reject. The broker must not be used again. */
 export function abandon(broker: Broker, why: string): void {
   for (const connection of broker.connectionPool.pool) {
-    connection.rejectRequests(new BusbarError('CONNECTION_FAILED', `The connection to ${nameOf(broker)} was closed: ${why}`))
+    connection.rejectRequests(
+      new BusbarError('CONNECTION_FAILED', `The connection to ${nameOf(broker)} was closed: ${why}`),
+    )
     connection.socket?.destroy()
   }
   // Stops kafkajs's timers; there is nothing left that it could wait for.

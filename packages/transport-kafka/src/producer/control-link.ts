@@ -1,4 +1,5 @@
 import { BusbarError, type Runtime } from '@busbar/core'
+import { isFinal, kafkaError } from '../kafka-error.js'
 import type { Broker, Cluster, Protocol } from '../kafkajs-internals.js'
 import { abandon, type BrokerAddress, connectBroker, withTimeout } from './connect-broker.js'
 
@@ -25,7 +26,7 @@ export class ControlLink {
     this.#addresses = addresses
   }
 
-  /** The answer of the first broker that gives one; rejects with the last reason when none does. */
+  /** The answer of the first broker that gives one; rejects with a `BusbarError`, the last reason, when none does. */
   async request<T>(protocol: Protocol<T>): Promise<T> {
     let reason: unknown
     // Everyone once, and two of the bootstrap brokers, whose number is not known.
@@ -39,12 +40,13 @@ export class ControlLink {
         const sent = broker.connectionPool.send(protocol)
         return await withTimeout(broker, this.#runtime, this.#timeoutMs, protocol.request.apiName, sent)
       } catch (error) {
-        reason = error
+        // A reason that passes counts more than a final one: whoever gave it may answer the next time.
+        if (reason === undefined || isFinal(reason) || !isFinal(error)) reason = error
         if (error instanceof BusbarError && error.code === 'CONFIG_INVALID') throw error
         this.#leave(connecting)
       }
     }
-    throw BusbarError.from(reason, 'CONNECTION_FAILED', 'No broker answered')
+    throw kafkaError(reason, { doing: 'No broker answered', fallback: 'CONNECTION_FAILED' })
   }
 
   close(): void {

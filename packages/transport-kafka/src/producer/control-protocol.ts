@@ -38,7 +38,8 @@ export function metadata(topics: readonly string[]): Protocol<Metadata> {
         const partitions = reader.array(() => {
           reader.int16() // a partition's error says no more than its leader
           const partition = { partition: reader.int32(), leader: reader.int32() }
-          for (const _ of ['replicas', 'in-sync replicas', 'offline replicas']) reader.array(() => reader.int32())
+          for (const _ of ['replicas', 'in-sync replicas', 'offline replicas'])
+            reader.array(() => reader.int32())
           return partition
         })
         return { name, errorCode, partitions }

@@ -68,5 +68,12 @@ const meanings: Readonly<Record<number, ErrorMeaning>> = {
 
 /** A code that is not listed refuses: it is none that Produce is known to answer. */
 export function meaningOf(errorCode: number): ErrorMeaning {
-  return meanings[errorCode] ?? { name: `error code ${errorCode}`, kind: 'refuse', maybeStored: true, retryable: false }
+  return (
+    meanings[errorCode] ?? {
+      name: `error code ${errorCode}`,
+      kind: 'refuse',
+      maybeStored: true,
+      retryable: false,
+    }
+  )
 }

@@ -20,9 +20,10 @@ export class PartitionChooser {
   /** @throws BusbarError `TOPIC_MISMATCH` for a partition that the topic doesn't have, `CONFIG_INVALID` for none at all. */
   choose(record: OutboundRecord, partitions: readonly PartitionQueue[]): PartitionQueue {
     if (record.partition !== undefined) return named(record.topic, record.partition, partitions)
-    if (record.key !== null) return partitions[partitionOfKey(record.key, partitions.length)] as PartitionQueue
+    if (record.key !== null)
+      return partitions[partitionOfKey(record.key, partitions.length)] as PartitionQueue
     const sticky = this.#sticky
-    const stay = sticky && sticky.looseBytes > 0 && sticky.looseBytes < stickyBytes && sticky.state !== 'waiting'
+    const stay = sticky && sticky.looseBytes > 0 && sticky.looseBytes < stickyBytes && sticky.failures === 0
     if (stay) return sticky
     this.#sticky = this.#another(partitions)
     return this.#sticky
@@ -32,7 +33,7 @@ export class PartitionChooser {
     const start = Math.floor(this.#runtime.random() * partitions.length)
     for (let i = 0; i < partitions.length; i++) {
       const partition = partitions[(start + i) % partitions.length] as PartitionQueue
-      if (partition.leader >= 0 && partition.state !== 'waiting' && partition !== this.#sticky) return partition
+      if (partition.leader >= 0 && partition.failures === 0 && partition !== this.#sticky) return partition
     }
     return partitions[start] as PartitionQueue
   }
@@ -42,7 +43,10 @@ function named(topic: string, partition: number, partitions: readonly PartitionQ
   const found = partitions[partition]
   if (found) return found
   if (!Number.isInteger(partition) || partition < 0) {
-    throw new BusbarError('CONFIG_INVALID', `A record of topic ${topic} names the partition ${partition}, which is none`)
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `A record of topic ${topic} names the partition ${partition}, which is none`,
+    )
   }
   throw new BusbarError(
     'TOPIC_MISMATCH',

@@ -28,7 +28,8 @@ export class ProducerIdentity {
 
   /** The next batch was stored with this many records. Sequences wrap to 0 after 2^31 - 1. */
   advance(records: number): void {
-    this.#next = this.#next + records > lastSequence ? this.#next + records - lastSequence - 1 : this.#next + records
+    this.#next =
+      this.#next + records > lastSequence ? this.#next + records - lastSequence - 1 : this.#next + records
   }
 
   /**
@@ -87,6 +88,8 @@ export class ProducerIds {
     if (errorCode === 0) return { producerId, epoch }
     const { name, kind, code = 'PUBLISH_FAILED' } = meaningOf(errorCode)
     const hint = code === 'TOPIC_DENIED' ? '. Grant IdempotentWrite or Write, or set `idempotent: false`' : ''
-    throw new BusbarError(code, `The broker gave no producer id: ${name}${hint}`, { retryable: kind === 'retry' })
+    throw new BusbarError(code, `The broker gave no producer id: ${name}${hint}`, {
+      retryable: kind === 'retry',
+    })
   }
 }

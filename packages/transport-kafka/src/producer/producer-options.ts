@@ -16,8 +16,8 @@ export interface ProducerOptions {
   /** Default: `none`. */
   readonly compression?: CompressionName
   /**
-   * How long records may wait for others before they are sent, in milliseconds, when nothing is on its way to their
-   * broker. What comes in while a request is out is gathered anyway. Default: 0.
+   * How long records may wait for others before they are sent, in milliseconds; a full batch and `flush` end it. What
+   * comes in while a request is out is gathered anyway. Default: 0.
    */
   readonly lingerMs?: number
   /** The largest batch of one partition, in bytes before compression; the topic's limit holds besides. Default: 1 MiB. */
@@ -66,7 +66,11 @@ const longestControlMs = 5_000
 /** @throws BusbarError `CONFIG_INVALID` for a number that makes no sense. */
 export function settingsOf(options: ProducerOptions): ProducerSettings {
   const publishTimeoutMs = atLeast('publishTimeoutMs', 1, options.publishTimeoutMs ?? 30_000)
-  const requestTimeoutMs = atLeast('requestTimeoutMs', 1, options.requestTimeoutMs ?? Math.min(10_000, publishTimeoutMs))
+  const requestTimeoutMs = atLeast(
+    'requestTimeoutMs',
+    1,
+    options.requestTimeoutMs ?? Math.min(10_000, publishTimeoutMs),
+  )
   return {
     runtime: options.runtime,
     logger: options.logger,
@@ -81,12 +85,24 @@ export function settingsOf(options: ProducerOptions): ProducerSettings {
     controlTimeoutMs: Math.min(longestControlMs, requestTimeoutMs),
     retryBackoff: {
       minMs: atLeast('retryBackoff.minMs', 1, options.retryBackoff?.minMs ?? 20),
-      maxMs: atLeast('retryBackoff.maxMs', options.retryBackoff?.minMs ?? 1, options.retryBackoff?.maxMs ?? 1_000),
+      maxMs: atLeast(
+        'retryBackoff.maxMs',
+        options.retryBackoff?.minMs ?? 1,
+        options.retryBackoff?.maxMs ?? 1_000,
+      ),
     },
     maxMessageBytes:
-      options.maxMessageBytes === undefined ? undefined : atLeast('maxMessageBytes', 1, options.maxMessageBytes),
+      options.maxMessageBytes === undefined
+        ? undefined
+        : atLeast('maxMessageBytes', 1, options.maxMessageBytes),
     missingTopicGraceMs: atLeast('missingTopicGraceMs', 0, options.missingTopicGraceMs ?? 2_000),
   }
+}
+
+/** How long to wait before the next try, after so many that failed in a row. */
+export function backoffMs({ runtime, retryBackoff }: ProducerSettings, failures: number): number {
+  const delay = Math.min(retryBackoff.maxMs, retryBackoff.minMs * 2 ** Math.min(failures - 1, 20))
+  return delay * (0.8 + 0.4 * runtime.random())
 }
 
 function atLeast(name: string, least: number, value: number): number {

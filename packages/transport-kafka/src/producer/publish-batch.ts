@@ -1,6 +1,6 @@
 import type { BusbarError, OutboundRecord } from '@busbar/core'
-import type { PublishCall } from './publish-call.js'
 import type { BatchProducer } from '../record-batch.js'
+import type { PublishCall } from './publish-call.js'
 
 /**
  * Records of one partition that are sent, and sent again, together: the broker recognizes a repeated batch only by the
@@ -28,7 +28,12 @@ export class PublishBatch {
   /** How many publishers' records are without an answer. */
   live: number
 
-  constructor(records: OutboundRecord[], calls: (PublishCall | undefined)[], slots: number[], sizes: number[]) {
+  constructor(
+    records: OutboundRecord[],
+    calls: (PublishCall | undefined)[],
+    slots: number[],
+    sizes: number[],
+  ) {
     this.records = records
     this.calls = calls
     this.slots = slots
@@ -73,7 +78,10 @@ export class PublishBatch {
   }
 
   /** Tells the publishers for whose record the test holds. Returns what is settled by this. */
-  failed(error: BusbarError, test: (index: number, call: PublishCall) => boolean): { records: number; bytes: number } {
+  failed(
+    error: BusbarError,
+    test: (index: number, call: PublishCall) => boolean,
+  ): { records: number; bytes: number } {
     let records = 0
     let bytes = 0
     for (let i = 0; i < this.calls.length; i++) {

@@ -22,13 +22,19 @@ export class PublishCall {
   #resolve!: (positions: readonly RecordPosition[]) => void
   #reject!: (error: BusbarError) => void
 
-  constructor(records: readonly OutboundRecord[], sizes: readonly number[], deadline: number, group: CallGroup) {
+  constructor(
+    records: readonly OutboundRecord[],
+    sizes: readonly number[],
+    deadline: number,
+    group: CallGroup,
+  ) {
     this.records = records
     this.sizes = sizes
     this.deadline = deadline
     this.#group = group
     this.#left = records.length
-    this.#positions = new Array(records.length)
+    // Filled in any order: of its full length from the start, as growing by leaps is slow.
+    this.#positions = records.length === 1 ? [] : Array.from<RecordPosition>({ length: records.length })
     let total = 0
     for (let i = 0; i < sizes.length; i++) total += sizes[i] as number
     this.totalBytes = total

@@ -1,9 +1,11 @@
-import type { Logger, Runtime } from '@busbar/core'
+import { BusbarError } from '@busbar/core'
+import { isFinal } from '../kafka-error.js'
 import type { BrokerLinks } from './broker-links.js'
 import type { ControlLink } from './control-link.js'
 import { type Metadata, maxMessageBytes, metadata } from './control-protocol.js'
-import { kafkaCode } from './error-codes.js'
+import { kafkaCode, meaningOf } from './error-codes.js'
 import type { PartitionQueue } from './partition-queue.js'
+import type { ProducerSettings } from './producer-options.js'
 import { Topic } from './topic.js'
 
 /** After how long what is known of a topic is asked for again, in milliseconds, as other Kafka clients do. */
@@ -12,12 +14,7 @@ const maxAgeMs = 300_000
 export interface TopicDirectoryOptions {
   readonly control: ControlLink
   readonly links: BrokerLinks
-  readonly runtime: Runtime
-  readonly logger: Logger
-  /** Milliseconds on a clock that never goes back. */
-  readonly clock: () => number
-  /** The largest batch that any topic takes, instead of asking the brokers. */
-  readonly maxMessageBytes: number | undefined
+  readonly settings: ProducerSettings
   /** Called when a partition has another leader. `from` is the old one's node id, -1 for none. */
   readonly onMoved: (queue: PartitionQueue, from: number) => void
 }
@@ -38,8 +35,9 @@ export class TopicDirectory {
   get(name: string): Topic {
     let topic = this.#topics.get(name)
     if (!topic) {
-      topic = new Topic(name, this.#options.runtime)
-      topic.maxMessageBytes = this.#options.maxMessageBytes ?? topic.maxMessageBytes
+      const { runtime, maxMessageBytes } = this.#options.settings
+      topic = new Topic(name, runtime)
+      topic.maxMessageBytes = maxMessageBytes ?? topic.maxMessageBytes
       this.#topics.set(name, topic)
     }
     return topic
@@ -54,6 +52,18 @@ export class TopicDirectory {
     this.#wanted.add(topic)
     this.#upcoming ??= this.#startAfter(this.#running)
     return this.#upcoming
+  }
+
+  /** Why a topic can't be written, if the last answer made that certain. */
+  errorOf(topic: Topic): BusbarError | undefined {
+    const { clock, missingTopicGraceMs } = this.#options.settings
+    const { lastError, errorCode, missingSince } = topic
+    if (lastError instanceof BusbarError && isFinal(lastError)) return lastError
+    if (errorCode === 0) return undefined
+    const { name, kind, code = 'PUBLISH_FAILED' } = meaningOf(errorCode)
+    const isMissing = missingSince !== undefined && clock() - missingSince >= missingTopicGraceMs
+    if (kind === 'retry' && !isMissing) return undefined
+    return new BusbarError(code, `Topic ${topic.name} can't be written: ${name}`)
   }
 
   /** Asks anew, in the background, for loaded topics whose knowledge is old. */
@@ -82,7 +92,7 @@ export class TopicDirectory {
   }
 
   async #load(topics: readonly Topic[]): Promise<void> {
-    const { control, logger } = this.#options
+    const { control, settings } = this.#options
     const names = topics.map(topic => topic.name)
     const limits = this.#loadLimits(topics)
     try {
@@ -90,31 +100,35 @@ export class TopicDirectory {
       await limits
       this.#apply(topics, found)
     } catch (error) {
-      logger.debug({ err: error, topics: names }, 'Metadata could not be loaded')
+      settings.logger.debug({ err: error, topics: names }, 'Metadata could not be loaded')
       for (const topic of topics) topic.lastError = error
     }
   }
 
   #apply(topics: readonly Topic[], found: Metadata): void {
-    const { control, links, clock, onMoved } = this.#options
+    const { control, links, settings, onMoved } = this.#options
     control.setAddresses(found.brokers)
     links.setNodes(found.brokers)
-    const now = clock()
+    const now = settings.clock()
     for (const topic of topics) {
       const ofTopic = found.topics.find(({ name }) => name === topic.name)
-      const answer = ofTopic ?? { name: topic.name, errorCode: kafkaCode.unknownTopicOrPartition, partitions: [] }
+      const answer = ofTopic ?? {
+        name: topic.name,
+        errorCode: kafkaCode.unknownTopicOrPartition,
+        partitions: [],
+      }
       topic.lastError = undefined
       topic.update(answer, now, onMoved)
     }
   }
 
   async #loadLimits(topics: readonly Topic[]): Promise<void> {
-    const { control, logger, clock, maxMessageBytes: given } = this.#options
+    const { logger, clock, maxMessageBytes: given } = this.#options.settings
     const now = clock()
     const old = topics.filter(topic => now - topic.limitLoadedAt > maxAgeMs)
     if (given !== undefined || old.length === 0) return
     try {
-      const limits = await control.request(maxMessageBytes(old.map(topic => topic.name)))
+      const limits = await this.#options.control.request(maxMessageBytes(old.map(topic => topic.name)))
       // Where it may not be described, what was known stays: Kafka's default.
       for (const topic of old) {
         topic.limitLoadedAt = now

@@ -6,7 +6,7 @@ import { PartitionQueue } from './partition-queue.js'
 import type { PublishCall } from './publish-call.js'
 
 /** Kafka's default of `max.message.bytes`: 1 MiB and the overhead of a batch. */
-export const defaultMaxMessageBytes = 1_048_588
+const defaultMaxMessageBytes = 1_048_588
 
 /** A topic that is written: its partitions once they are known, and until then the records that wait for them. */
 export class Topic {
@@ -26,9 +26,8 @@ export class Topic {
   /** Tries in a row to load it that failed. */
   failures = 0
   lastError: unknown
-  /** The records that wait for the partitions, in order: their calls, and their indexes there. */
-  waitingCalls: PublishCall[] = []
-  waitingSlots: number[] = []
+  /** The records that wait for the partitions, in order: each by its call and its index there. */
+  readonly waiting: { readonly call: PublishCall; readonly slot: number }[] = []
 
   constructor(name: string, runtime: Runtime) {
     this.name = name

@@ -1,10 +1,11 @@
 import {
+  BusbarError,
   type Deliver,
   type Delivery,
   type DeliveryBatch,
+  type Logger,
   silentLogger,
   systemRuntime,
-  type Logger,
   type TransportEvent,
 } from '@busbar/core'
 import { type KafkaTransport, type KafkaTransportOptions, kafkaTransport } from '@busbar/transport-kafka'
@@ -15,7 +16,10 @@ export interface TestTransport extends AsyncDisposable {
   readonly events: TransportEvent[]
 }
 
-export async function connected(options: KafkaTransportOptions, logger: Logger = silentLogger): Promise<TestTransport> {
+export async function connected(
+  options: KafkaTransportOptions,
+  logger: Logger = silentLogger,
+): Promise<TestTransport> {
   const transport = kafkaTransport(options)
   const events: TransportEvent[] = []
   await transport.connect({
@@ -71,4 +75,16 @@ export class Received {
 }
 
 /** The texts `${prefix}0` to `${prefix}${count - 1}`. */
-export const texts = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
+export const texts = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}${i}`)
+
+/** The error that a promise rejects with. @throws Error where it resolves. */
+export async function refusalOf(work: Promise<unknown>): Promise<BusbarError> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof BusbarError) return error
+    throw error
+  }
+  throw new Error('it was not refused')
+}

@@ -1,0 +1,49 @@
+import { defineEvent } from '@busbar/core'
+import { deadline, eventually } from '@busbar/testkit'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { testBus } from './support/bus.js'
+
+const test = suite('subscribeBatch')
+const Thing = defineEvent<number>('thing', { key: n => String(n % 10) })
+const Poison = defineEvent('thing', {
+  schema: { contentType: 'x', encode: () => Buffer.from('{oops'), decode: () => 0 },
+  key: () => 'poison',
+})
+
+test('a record that cannot be decoded keeps neither its batch nor its group from going on', async () => {
+  const { bus, broker, lines } = testBus({ consume: { redelivery: { delayMs: 1 } } })
+  const got: number[] = []
+  const attempts: number[] = []
+  bus.subscribeBatch(Thing, { maxSize: 5, maxWaitMs: 1, onFailure: 'hand-back' }, items => {
+    for (const { payload, context, fail } of items) {
+      assert.is(context.payload, payload)
+      if (payload === 7 && attempts.push(context.attempt) < 3) fail(new Error('not yet'))
+      else got.push(payload)
+    }
+  })
+  await deadline(5_000, 'batches', async () => {
+    await bus.start()
+    await bus.publishBatch(Thing, [1, 7, 2])
+    await bus.publish(Poison, undefined)
+    await bus.publishBatch(Thing, [17, 3])
+    await eventually(() =>
+      assert.equal(
+        [...got].sort((a, b) => a - b),
+        [1, 2, 3, 7, 17],
+      ),
+    )
+    assert.equal(attempts, [1, 2, 3])
+    assert.ok(lines.some(line => line.fields['code'] === 'DECODE_FAILED'))
+    // The position stands at the poison.
+    await eventually(() =>
+      assert.equal(
+        broker.positions('service').map(({ committed }) => committed),
+        [3],
+      ),
+    )
+    await bus.close({ timeoutMs: 20 })
+  })
+})
+
+test.run()
