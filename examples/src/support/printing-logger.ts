@@ -5,7 +5,10 @@ export const printingLogger: Logger = createPrintingLogger({})
 
 function createPrintingLogger(bound: Record<string, unknown>): Logger {
   const print = (first: object | string, message?: string): void => {
-    const fields = { ...bound, ...(typeof first === 'string' ? {} : first) } as { event?: string; err?: unknown }
+    const fields = { ...bound, ...(typeof first === 'string' ? {} : first) } as {
+      event?: string
+      err?: unknown
+    }
     const event = fields.event ? ` (${fields.event})` : ''
     const reason = fields.err instanceof Error ? `: ${fields.err.message}` : ''
     console.log(`busbar   ${typeof first === 'string' ? first : message}${event}${reason}`)

@@ -113,7 +113,10 @@ export class BatchCollector {
   }
 }
 
-const notStarted = new BusbarError('ABORTED', 'not handled with its batch: its partition moved away, the bus is closing, or its key comes again')
+const notStarted = new BusbarError(
+  'ABORTED',
+  'not handled with its batch: its partition moved away, the bus is closing, or its key comes again',
+)
 
 /** A record whose onion waits for its outcome. The first settlement wins. */
 export interface WaitingRecord {
@@ -138,6 +141,8 @@ class Waiting implements WaitingRecord {
   }
 
   fail(thrown: unknown): void {
-    this.#reject(thrown ?? new BusbarError('HANDLER_FAILED', 'the batch handler failed this record without a reason'))
+    this.#reject(
+      thrown ?? new BusbarError('HANDLER_FAILED', 'the batch handler failed this record without a reason'),
+    )
   }
 }

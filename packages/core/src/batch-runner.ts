@@ -54,7 +54,8 @@ export class BatchRunner implements Runner {
   async drain(deadline: AbortSignal): Promise<void> {
     this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
     for (const partition of this.#partitions.values()) {
-      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift()) delivery.settle(untried)
+      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift())
+        delivery.settle(untried)
       partition.stop()
     }
     if (this.#running.size === 0) return
@@ -90,7 +91,8 @@ export class BatchRunner implements Runner {
     } else {
       partition.timer ??= this.#options.runtime.setTimer(this.#options.maxWaitMs, () => {
         partition.timer = undefined
-        if (!partition.busy && !this.#drain.signal.aborted && partition.queue.length > 0) this.#start(partition)
+        if (!partition.busy && !this.#drain.signal.aborted && partition.queue.length > 0)
+          this.#start(partition)
       })
     }
   }
@@ -110,8 +112,11 @@ export class BatchRunner implements Runner {
     const runs = deliveries.map(async (delivery, index) => {
       const own = ends[index] as AbortController
       const slot = batchSlot([...partition.ends, own.signal], this.#drain.signal, collector)
-      const outcome = await this.#options.handle(delivery, slot, collector).catch((cause): Outcome => ({ kind: 'nack', cause }))
-      if (outcome.kind === 'nack') for (const behind of behindOf(index, deliveries)) ends[behind]?.abort(comesAgain)
+      const outcome = await this.#options
+        .handle(delivery, slot, collector)
+        .catch((cause): Outcome => ({ kind: 'nack', cause }))
+      if (outcome.kind === 'nack')
+        for (const behind of behindOf(index, deliveries)) ends[behind]?.abort(comesAgain)
       collector.left(delivery.record)
       return outcome
     })
@@ -124,28 +129,39 @@ export class BatchRunner implements Runner {
       const outcome = outcomes[index] as Outcome
       this.#running.delete(delivery)
       delivery.settle(outcome)
-      if (outcome.kind === 'nack' && delivery.record.key !== null) handedBack.add(laneKeyOf(delivery.record.key))
+      if (outcome.kind === 'nack' && delivery.record.key !== null)
+        handedBack.add(laneKeyOf(delivery.record.key))
     }
     if (handedBack.size > 0) partition.handBackKeys(handedBack)
     partition.busy = false
     if (partition.queue.length <= this.#options.maxQueued / 2) partition.welcome()
-    if (this.#drain.signal.aborted && this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#drain.signal.aborted && this.#running.size === 0)
+      for (const resolve of this.#idle.splice(0)) resolve()
     this.#startOrWait(partition)
   }
 }
 
-const comesAgain = new BusbarError('ABORTED', 'a record before it of its key was handed back, and both come again')
+const comesAgain = new BusbarError(
+  'ABORTED',
+  'a record before it of its key was handed back, and both come again',
+)
 
 /** The places in a batch of what one of its records has behind it of its key. */
 function behindOf(index: number, deliveries: readonly Delivery[]): readonly number[] {
   const key = deliveries[index]?.record.key
   if (!key) return []
   const lane = laneKeyOf(key)
-  return deliveries.flatMap(({ record }, place) => (place > index && record.key && laneKeyOf(record.key) === lane ? [place] : []))
+  return deliveries.flatMap(({ record }, place) =>
+    place > index && record.key && laneKeyOf(record.key) === lane ? [place] : [],
+  )
 }
 
 /** A batch has its partition to itself: a record that waits makes room for nobody, but the others go on without it. */
-function batchSlot(ends: readonly AbortSignal[], draining: AbortSignal, collector: BatchCollector): DeliverySlot {
+function batchSlot(
+  ends: readonly AbortSignal[],
+  draining: AbortSignal,
+  collector: BatchCollector,
+): DeliverySlot {
   const enter = () => {
     collector.enter()
     return undefined

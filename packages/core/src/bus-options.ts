@@ -65,10 +65,16 @@ export function busSettings(options: BusOptions): BusSettings {
   requireName('createBus', options.name)
   const { transport } = options
   if (typeof transport?.send !== 'function') {
-    throw new BusbarError('CONFIG_INVALID', 'createBus: option "transport" must be a transport, for example memoryTransport()')
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      'createBus: option "transport" must be a transport, for example memoryTransport()',
+    )
   }
   if (takenTransports.has(transport)) {
-    throw new BusbarError('CONFIG_INVALID', `createBus: the ${transport.name} transport serves another bus already: give each bus one of its own`)
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `createBus: the ${transport.name} transport serves another bus already: give each bus one of its own`,
+    )
   }
   const settings: BusSettings = {
     name: options.name,
@@ -80,7 +86,10 @@ export function busSettings(options: BusOptions): BusSettings {
     maxInFlight: positive('consume.maxInFlight', options.consume?.maxInFlight ?? 1_000),
     redelivery: {
       delayMs: positive('consume.redelivery.delayMs', options.consume?.redelivery?.delayMs ?? 100),
-      maxDelayMs: positive('consume.redelivery.maxDelayMs', options.consume?.redelivery?.maxDelayMs ?? 30_000),
+      maxDelayMs: positive(
+        'consume.redelivery.maxDelayMs',
+        options.consume?.redelivery?.maxDelayMs ?? 30_000,
+      ),
     },
     requestTimeoutMs: positive('requests.timeoutMs', options.requests?.timeoutMs ?? 5_000),
     maxPending: positive('requests.maxPending', options.requests?.maxPending ?? 10_000),

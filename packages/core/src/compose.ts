@@ -42,7 +42,9 @@ async function runLayer<Context>(
       call = new NextCall(inner(context))
       return call
     }
-    const fault = isOver ? 'called next() after it had returned: await what leads to it' : 'called next() twice: call it at most once per run'
+    const fault = isOver
+      ? 'called next() after it had returned: await what leads to it'
+      : 'called next() twice: call it at most once per run'
     // Kept, so that a layer that swallows the rejection fails all the same; rejected, because a throw from a timer or an
     // event listener of the layer would end the process.
     misuse ??= new BusbarError('MIDDLEWARE_MISUSED', `middleware "${layer.name}" ${fault}`)
@@ -97,9 +99,10 @@ class NextCall implements Promise<void> {
     )
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: being awaited is what this class is for
   // oxlint-disable-next-line unicorn/no-thenable
+  // biome-ignore lint/suspicious/noThenProperty: being awaited is what this class is for
   then<A = void, B = never>(
+    // biome-ignore lint/suspicious/noConfusingVoidType: it stands in for a Promise<void>
     onFulfilled?: ((value: void) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
@@ -107,6 +110,7 @@ class NextCall implements Promise<void> {
     return this.#inner.then(onFulfilled, onRejected)
   }
 
+  // biome-ignore lint/suspicious/noConfusingVoidType: it stands in for a Promise<void>
   catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<void | B> {
     return this.then(null, onRejected)
   }

@@ -1,7 +1,7 @@
 import type { BatchCollector } from './batch-collector.js'
+import type { Arrival, Conclusion } from './context.js'
 import { type Envelope, positionId, readEnvelope } from './envelope.js'
 import { BusbarError } from './error.js'
-import type { Arrival, Conclusion } from './context.js'
 import type { Logger } from './logger.js'
 import { attemptsBefore, dueAtOf, groupOf, originOf, subscriptionOf } from './return-headers.js'
 import type { DeliverySlot } from './runner.js'
@@ -96,7 +96,10 @@ export class Consumer {
     if (dueInMs > 0) return { kind: 'nack', untried: true, delayMs: dueInMs }
     // Its subscription was closed, or closed and made anew as another kind: nobody here may say that it is finished.
     const candidates = this.#byTopic.get(record.topic) ?? []
-    if (candidates.length === 0 || candidates.some(each => (each.batch === undefined) !== (collector === undefined))) {
+    if (
+      candidates.length === 0 ||
+      candidates.some(each => (each.batch === undefined) !== (collector === undefined))
+    ) {
       return { kind: 'nack', untried: true, delayMs: this.#options.redelivery.delayMs }
     }
     const attempt = attemptsBefore(record) + delivery.attempt
@@ -133,10 +136,17 @@ export class Consumer {
     }
   }
 
-  #wanting(record: InboundRecord, envelope: Envelope | undefined, unreadable: BusbarError | undefined): readonly BoundSubscription[] {
+  #wanting(
+    record: InboundRecord,
+    envelope: Envelope | undefined,
+    unreadable: BusbarError | undefined,
+  ): readonly BoundSubscription[] {
     const candidates = this.#byTopic.get(record.topic) ?? []
     // Whose event it is can't be told from an envelope that can't be read: it is a failure of each.
-    const accepting = candidates.filter(each => each.isFor(record) && (unreadable ?? each.accepts(envelope, () => isSoleRequest(candidates, record))))
+    const accepting = candidates.filter(
+      each =>
+        each.isFor(record) && (unreadable ?? each.accepts(envelope, () => isSoleRequest(candidates, record))),
+    )
     if (accepting.length === 0 && candidates.length > 0) this.#warnOfIgnored(record, envelope)
     const finished = this.#finished.get(record)
     return finished ? accepting.filter(each => !finished.has(each)) : accepting
@@ -157,7 +167,10 @@ export class Consumer {
       return { kind: 'nack', cause: thrown }
     }
     const delayMs = this.#delayAfter(delivery.attempt)
-    this.#options.logger.error({ ...fields, ...describeError(thrown), redeliveryMs: delayMs }, 'handler failed: the record is handed back')
+    this.#options.logger.error(
+      { ...fields, ...describeError(thrown), redeliveryMs: delayMs },
+      'handler failed: the record is handed back',
+    )
     return { kind: 'nack', delayMs, cause: thrown }
   }
 
@@ -171,7 +184,14 @@ export class Consumer {
     const { topic, partition, offset } = record
     if (originOf(record) !== record) {
       // Somebody counts on it: it failed before, and was retried or replayed.
-      const fields = { topic, partition, offset, id: envelope?.id, group: groupOf(record), subscription: subscriptionOf(record) }
+      const fields = {
+        topic,
+        partition,
+        offset,
+        id: envelope?.id,
+        group: groupOf(record),
+        subscription: subscriptionOf(record),
+      }
       this.#options.logger.warn(fields, 'ignored a record that came back to a subscription that is not here')
       return
     }
@@ -184,11 +204,21 @@ export class Consumer {
   }
 }
 
-function read(record: InboundRecord): { envelope: Envelope | undefined; unreadable: BusbarError | undefined } {
+function read(record: InboundRecord): {
+  envelope: Envelope | undefined
+  unreadable: BusbarError | undefined
+} {
   try {
     return { envelope: readEnvelope(record), unreadable: undefined }
   } catch (thrown) {
-    return { envelope: undefined, unreadable: BusbarError.from(thrown, 'ENVELOPE_INVALID', `reading the envelope of ${positionId(record)}`) }
+    return {
+      envelope: undefined,
+      unreadable: BusbarError.from(
+        thrown,
+        'ENVELOPE_INVALID',
+        `reading the envelope of ${positionId(record)}`,
+      ),
+    }
   }
 }
 

@@ -11,7 +11,12 @@ export interface DeadLetter {
   readonly group: string
   readonly subscription: string
   /** Where it was published first. */
-  readonly origin: { readonly topic: string; readonly partition: number; readonly offset: number; readonly timestampMs: number }
+  readonly origin: {
+    readonly topic: string
+    readonly partition: number
+    readonly offset: number
+    readonly timestampMs: number
+  }
   readonly code: string
   readonly message: string
   readonly stack: string | undefined

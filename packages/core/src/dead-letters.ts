@@ -84,7 +84,11 @@ export class DeadLetters {
     return this.#redrive('discarded', filter, options)
   }
 
-  async #redrive(kind: 'replayed' | 'discarded', which: DeadLetterFilter | DeadLetter, options: RedriveOptions): Promise<RedriveResult> {
+  async #redrive(
+    kind: 'replayed' | 'discarded',
+    which: DeadLetterFilter | DeadLetter,
+    options: RedriveOptions,
+  ): Promise<RedriveResult> {
     const spacingMs = 1_000 / positive('perSecond', options.perSecond ?? 100)
     const maxRedrives = options.maxRedrives ?? 5
     const counts = { replayed: 0, discarded: 0, refused: 0 }
@@ -111,7 +115,9 @@ export class DeadLetters {
     const topic = redriveTopic(origin.topic, group)
     await this.#options.ownTopics.ensure({ name: topic, like: origin.topic })
     const headers = { ...withoutReasons(record.headers), [returnHeader.redrives]: String(redrives + 1) }
-    await this.#options.transport.send([{ topic, key: record.key, value: record.value, timestampMs: record.timestampMs, headers }])
+    await this.#options.transport.send([
+      { topic, key: record.key, value: record.value, timestampMs: record.timestampMs, headers },
+    ])
   }
 
   async #mark({ record }: DeadLetter, marker: string): Promise<void> {
@@ -126,7 +132,10 @@ export class DeadLetters {
   }
 
   /** Visits dead letters one by one until told to stop, those without a marker only. */
-  async #each(filter: DeadLetterFilter, visit: (letter: DeadLetter) => boolean | Promise<boolean>): Promise<void> {
+  async #each(
+    filter: DeadLetterFilter,
+    visit: (letter: DeadLetter) => boolean | Promise<boolean>,
+  ): Promise<void> {
     const { group, topics } = this.#options
     for (const topic of topics) {
       if (filter.topic !== undefined && filter.topic !== topic) continue
@@ -140,7 +149,13 @@ export class DeadLetters {
       let goOn = true
       await this.#read(name, async record => {
         const letter = readDeadLetter(record)
-        if (goOn && letter?.group === group && !marked.has(`${record.partition}@${record.offset}`) && matches(letter, filter)) goOn = await visit(letter)
+        if (
+          goOn &&
+          letter?.group === group &&
+          !marked.has(`${record.partition}@${record.offset}`) &&
+          matches(letter, filter)
+        )
+          goOn = await visit(letter)
         return goOn
       })
       if (!goOn) return
@@ -154,15 +169,20 @@ export class DeadLetters {
     let turn: Promise<boolean> = Promise.resolve(true)
     const receive = async (records: readonly InboundRecord[]): Promise<void> => {
       for (const record of records) {
-        turn = turn.then(goOn => goOn && !failure && visit(record)).catch((thrown: unknown) => {
-          failure ??= { thrown }
-          return false
-        })
+        turn = turn
+          .then(goOn => goOn && !failure && visit(record))
+          .catch((thrown: unknown) => {
+            failure ??= { thrown }
+            return false
+          })
       }
       await turn
     }
     try {
-      await using reader = await this.#options.transport.read({ topic, from: 'earliest', until: 'end' }, receive)
+      await using reader = await this.#options.transport.read(
+        { topic, from: 'earliest', until: 'end' },
+        receive,
+      )
       await reader.closed
     } catch (thrown) {
       if (!(thrown instanceof BusbarError && thrown.code === 'TOPIC_MISSING')) throw thrown
@@ -175,10 +195,16 @@ export class DeadLetters {
 function asFilter(which: DeadLetterFilter | DeadLetter): DeadLetterFilter {
   if (!('record' in which)) return which
   const { topic, partition, offset } = which.record
-  return { where: ({ record }) => record.topic === topic && record.partition === partition && record.offset === offset }
+  return {
+    where: ({ record }) =>
+      record.topic === topic && record.partition === partition && record.offset === offset,
+  }
 }
 
-function matches(letter: DeadLetter, { event, subscription, code, id, sinceMs, untilMs, where }: DeadLetterFilter): boolean {
+function matches(
+  letter: DeadLetter,
+  { event, subscription, code, id, sinceMs, untilMs, where }: DeadLetterFilter,
+): boolean {
   if (event !== undefined && letter.event !== event) return false
   if (subscription !== undefined && letter.subscription !== subscription) return false
   if (code !== undefined && letter.code !== code) return false

@@ -1,10 +1,18 @@
+import { BusbarError } from './error.js'
+import { MessageHeaders } from './headers.js'
 import { LaneRunner } from './lane-runner.js'
 import type { Logger } from './logger.js'
-import { MessageHeaders } from './headers.js'
 import type { OwnTopics } from './own-topic.js'
-import { BusbarError } from './error.js'
 import type { Runtime } from './runtime.js'
-import type { Delivery, InboundRecord, OutboundRecord, Outcome, RecordPosition, Transport, TransportSubscription } from './transport.js'
+import type {
+  Delivery,
+  InboundRecord,
+  OutboundRecord,
+  Outcome,
+  RecordPosition,
+  Transport,
+  TransportSubscription,
+} from './transport.js'
 
 export interface DelaysOptions {
   /** The bus's name: its delay topics are `<name>.delay.<seconds>s`, and the group that forwards is `<name>.delay`. */
@@ -48,7 +56,11 @@ export class Delays {
     try {
       await this.#options.transport.partitions(this.#topicOf(0))
     } catch (thrown) {
-      if (thrown instanceof BusbarError && (thrown.code === 'TOPIC_MISSING' || thrown.code === 'TOPIC_DENIED')) return
+      if (
+        thrown instanceof BusbarError &&
+        (thrown.code === 'TOPIC_MISSING' || thrown.code === 'TOPIC_DENIED')
+      )
+        return
       throw thrown
     }
     await this.#forward()
@@ -65,10 +77,15 @@ export class Delays {
   async #store(record: Omit<OutboundRecord, 'topic'>, dueAtMs: number): Promise<RecordPosition> {
     const now = this.#options.runtime.now()
     const leftMs = dueAtMs - now
-    const step = Math.max(0, stepSeconds.findLastIndex(seconds => seconds * 1_000 <= leftMs))
+    const step = Math.max(
+      0,
+      stepSeconds.findLastIndex(seconds => seconds * 1_000 <= leftMs),
+    )
     const leaveAtMs = now + Math.min(leftMs, (stepSeconds[step] as number) * 1_000)
     const headers = { ...record.headers, [header.leaveAt]: String(leaveAtMs) }
-    const [position] = await this.#options.transport.send([{ ...record, topic: this.#topicOf(step), headers }])
+    const [position] = await this.#options.transport.send([
+      { ...record, topic: this.#topicOf(step), headers },
+    ])
     return position as RecordPosition
   }
 
@@ -84,11 +101,18 @@ export class Delays {
     const { name, transport, ownTopics, logger } = this.#options
     const topics = stepSeconds.map((_, step) => this.#topicOf(step))
     await Promise.all(topics.map(topic => ownTopics.ensure({ name: topic })))
-    const runner = new LaneRunner({ concurrency: maxInFlight, maxQueued: maxInFlight, handle: delivery => this.#handle(delivery) })
+    const runner = new LaneRunner({
+      concurrency: maxInFlight,
+      maxQueued: maxInFlight,
+      handle: delivery => this.#handle(delivery),
+    })
     const spec = { group: `${name}.delay`, topics, from: 'earliest', maxInFlight } as const
     const intake = await transport.subscribe(spec, batch => runner.deliver(batch))
     intake.closed.catch((thrown: unknown) => {
-      logger.error({ err: thrown }, 'delayed publishes wait: forwarding them has ended; the next one starts it again')
+      logger.error(
+        { err: thrown },
+        'delayed publishes wait: forwarding them has ended; the next one starts it again',
+      )
       this.#forwarding = undefined
     })
     return { runner, intake }
@@ -104,7 +128,10 @@ export class Delays {
       else await this.#options.transport.send([published(record, headers)])
       return { kind: 'ack' }
     } catch (thrown) {
-      this.#options.logger.error({ err: thrown, topic: record.topic, offset: record.offset }, 'a delayed publish failed and is tried again')
+      this.#options.logger.error(
+        { err: thrown, topic: record.topic, offset: record.offset },
+        'a delayed publish failed and is tried again',
+      )
       return { kind: 'nack', delayMs: Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), cause: thrown }
     }
   }

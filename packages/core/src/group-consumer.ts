@@ -17,7 +17,10 @@ export interface GroupSettings {
 }
 
 /** Where a group's records come from: a transport subscription, or readers without a group for a broadcast. */
-export type Intake = Pick<TransportSubscription, 'closed' | 'setTopics' | 'pause' | typeof Symbol.asyncDispose>
+export type Intake = Pick<
+  TransportSubscription,
+  'closed' | 'setTopics' | 'pause' | typeof Symbol.asyncDispose
+>
 
 export interface GroupConsumerOptions extends ConsumerOptions {
   readonly settings: GroupSettings
@@ -125,7 +128,9 @@ export class GroupConsumer {
 
   async #open(topics: readonly string[]): Promise<Intake> {
     const intake = await this.#options.open(topics, this.#deliver)
-    intake.closed.catch((thrown: unknown) => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
+    intake.closed.catch((thrown: unknown) =>
+      this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'),
+    )
     return intake
   }
 

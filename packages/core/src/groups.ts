@@ -76,17 +76,33 @@ export class Groups {
     return Promise.allSettled([...this.all.map(group => group.close(deadline)), ...removing])
   }
 
-  #settingsOf(options: SubscribeOptions, existing: GroupSettings | undefined, { name, group }: BoundSubscription): GroupSettings {
+  #settingsOf(
+    options: SubscribeOptions,
+    existing: GroupSettings | undefined,
+    { name, group }: BoundSubscription,
+  ): GroupSettings {
     if (options.from !== undefined && options.from !== 'earliest' && options.from !== 'latest') {
-      throw new BusbarError('CONFIG_INVALID', `subscription ${name}: option "from" must be "earliest" or "latest", got ${String(options.from)}`)
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `subscription ${name}: option "from" must be "earliest" or "latest", got ${String(options.from)}`,
+      )
     }
     if (options.from !== undefined && group === false) {
-      throw new BusbarError('CONFIG_INVALID', `subscription ${name}: option "from" has no meaning for a broadcast, which gets what is published from now on`)
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `subscription ${name}: option "from" has no meaning for a broadcast, which gets what is published from now on`,
+      )
     }
     const settings: GroupSettings = {
       from: options.from ?? existing?.from ?? 'earliest',
-      concurrency: positive('concurrency', options.concurrency ?? existing?.concurrency ?? this.#settings.concurrency),
-      maxInFlight: positive('maxInFlight', options.maxInFlight ?? existing?.maxInFlight ?? this.#settings.maxInFlight),
+      concurrency: positive(
+        'concurrency',
+        options.concurrency ?? existing?.concurrency ?? this.#settings.concurrency,
+      ),
+      maxInFlight: positive(
+        'maxInFlight',
+        options.maxInFlight ?? existing?.maxInFlight ?? this.#settings.maxInFlight,
+      ),
     }
     for (const setting of ['from', 'concurrency', 'maxInFlight'] as const) {
       if (existing && existing[setting] !== settings[setting]) {
@@ -104,8 +120,12 @@ export class Groups {
       await this.#ownTopics.ensure(topic)
       return true
     } catch (thrown) {
-      if (this.#settings.createTopics || !(thrown instanceof BusbarError && thrown.code === 'TOPIC_MISSING')) throw thrown
-      this.#settings.logger.warn({ topic: topic.name }, 'this topic is missing and may not be created: records cannot come back by it')
+      if (this.#settings.createTopics || !(thrown instanceof BusbarError && thrown.code === 'TOPIC_MISSING'))
+        throw thrown
+      this.#settings.logger.warn(
+        { topic: topic.name },
+        'this topic is missing and may not be created: records cannot come back by it',
+      )
       return false
     }
   }
@@ -137,8 +157,14 @@ function refuseClash(added: BoundSubscription, existing: readonly BoundSubscript
       `${where} has a subscription named ${added.name} already: give the second handler of ${added.contract.name} a name of its own (option "name")`,
     )
   }
-  if (added.contract.kind === 'request' && existing.some(each => each.contract.kind === 'request' && each.contract.name === added.contract.name)) {
-    throw new BusbarError('CONFIG_INVALID', `${where} answers ${added.contract.name} already: one reply is all that a requester gets from a group`)
+  if (
+    added.contract.kind === 'request' &&
+    existing.some(each => each.contract.kind === 'request' && each.contract.name === added.contract.name)
+  ) {
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `${where} answers ${added.contract.name} already: one reply is all that a requester gets from a group`,
+    )
   }
   const ofTopic = existing.filter(each => each.contract.topic.name === added.contract.topic.name)
   if (ofTopic.length > 0 && (added.batch ?? ofTopic.some(each => each.batch))) {

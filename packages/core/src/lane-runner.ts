@@ -77,10 +77,14 @@ export class LaneRunner implements Runner {
       this.#partitions.set(batch.signal, created)
       // Every running delivery may listen to it: many listeners are no leak here.
       setMaxListeners(0, batch.signal)
-      batch.signal.addEventListener('abort', () => {
-        this.#partitions.delete(batch.signal)
-        created.drop()
-      }, { once: true })
+      batch.signal.addEventListener(
+        'abort',
+        () => {
+          this.#partitions.delete(batch.signal)
+          created.drop()
+        },
+        { once: true },
+      )
       partition = created
     }
     return partition
@@ -138,7 +142,8 @@ export class LaneRunner implements Runner {
       else if (lane.queue.length > 0) this.#ready.push(lane)
       else partition.lanes.delete(lane.key)
       partition.welcomeIfBelow(this.#options.maxQueued)
-      if (this.#running.size === 0 && this.#drain.signal.aborted) for (const resolve of this.#idle.splice(0)) resolve()
+      if (this.#running.size === 0 && this.#drain.signal.aborted)
+        for (const resolve of this.#idle.splice(0)) resolve()
       else this.#pump()
     }
     this.#options.handle(delivery, slot).then(done, cause => done({ kind: 'nack', cause }))
@@ -240,7 +245,8 @@ class PartitionLanes {
 
   welcomeIfBelow(limit: number): void {
     // Half the limit: welcoming more for every single record would make many small batches.
-    if (this.#waiters.length > 0 && this.queued <= limit / 2) for (const resolve of this.#waiters.splice(0)) resolve()
+    if (this.#waiters.length > 0 && this.queued <= limit / 2)
+      for (const resolve of this.#waiters.splice(0)) resolve()
   }
 
   /** Hands back what is queued in every lane. */

@@ -29,7 +29,16 @@ export interface Middleware {
  * gave up; retry repeats what a time limit ended; a circuit breaker, a throttle and a concurrency limit hold back each
  * attempt; a mark of completion is made for what the filter let through, and a time limit is for the handler alone.
  */
-const stages = ['dead-letter', 'retry', 'circuit-breaker', 'throttle', 'concurrency', 'filter', 'idempotent', 'timeout'] as const
+const stages = [
+  'dead-letter',
+  'retry',
+  'circuit-breaker',
+  'throttle',
+  'concurrency',
+  'filter',
+  'idempotent',
+  'timeout',
+] as const
 
 export type Stage = (typeof stages)[number]
 
@@ -75,7 +84,10 @@ type Phase = (typeof phases)[number]
 type ContextOf<P extends Phase> = Parameters<NonNullable<Middleware[P]>>[0]
 
 /** The layers of one phase, outermost first. */
-export function layersOf<P extends Phase>(phase: P, middleware: readonly Middleware[]): NamedLayer<ContextOf<P>>[] {
+export function layersOf<P extends Phase>(
+  phase: P,
+  middleware: readonly Middleware[],
+): NamedLayer<ContextOf<P>>[] {
   return middleware.flatMap(each => {
     const run = each[phase] as Layer<ContextOf<P>> | undefined
     if (!run) return []
@@ -91,8 +103,12 @@ export function layersOf<P extends Phase>(phase: P, middleware: readonly Middlew
  */
 export function middlewareOf(given: MiddlewareLike, doing: string): Middleware {
   if (typeof given === 'function') return { name: given.name || 'anonymous', event: given }
-  const layers = typeof given === 'object' && given !== null ? phases.map(phase => given[phase]).filter(each => each !== undefined) : []
-  if (layers.length > 0 && layers.every(each => typeof each === 'function') && typeof given.name === 'string') return given
+  const layers =
+    typeof given === 'object' && given !== null
+      ? phases.map(phase => given[phase]).filter(each => each !== undefined)
+      : []
+  if (layers.length > 0 && layers.every(each => typeof each === 'function') && typeof given.name === 'string')
+    return given
   throw new BusbarError(
     'CONFIG_INVALID',
     `${doing}: a middleware is a function (context, next), or an object with a name and at least one of publish, record, event`,

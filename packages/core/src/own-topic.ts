@@ -32,7 +32,11 @@ export class OwnTopics {
   readonly #ensured = new Map<string, Promise<number>>()
 
   /** @param configOf the settings with which this bus declares a topic. */
-  constructor(transport: Transport, create: boolean, configOf: (topic: string) => TopicConfig | undefined = () => undefined) {
+  constructor(
+    transport: Transport,
+    create: boolean,
+    configOf: (topic: string) => TopicConfig | undefined = () => undefined,
+  ) {
     this.#transport = transport
     this.#create = create
     this.#configOf = configOf
@@ -57,7 +61,12 @@ export class OwnTopics {
     const count = like === undefined ? partitions : await this.#transport.partitions(like)
     try {
       await this.#transport.ensureTopics([
-        { name, create: true, ...(count === undefined ? {} : { partitions: count }), config: { ...this.#sizeOf(like), ...config } },
+        {
+          name,
+          create: true,
+          ...(count === undefined ? {} : { partitions: count }),
+          config: { ...this.#sizeOf(like), ...config },
+        },
       ])
     } catch (thrown) {
       // Another instance was faster, and chose otherwise.

@@ -88,15 +88,23 @@ export class Publisher {
   }
 
   /** Publishes one payload; resolves when it is stored. */
-  async publish(contract: Publishable, payload: unknown, options: PublishOptions = {}, route: Route = {}): Promise<PublishReceipt> {
-    const ready = after(this.#encode(contract, payload, options, route), encoded => this.#opened(contract, encoded))
+  async publish(
+    contract: Publishable,
+    payload: unknown,
+    options: PublishOptions = {},
+    route: Route = {},
+  ): Promise<PublishReceipt> {
+    const ready = after(this.#encode(contract, payload, options, route), encoded =>
+      this.#opened(contract, encoded),
+    )
     // Replies have no order among each other, and share their topic: none may wait for another.
     const isOrdered = contract.kind !== 'reply'
     if (!(ready instanceof Promise) && !(isOrdered && this.#tails.has(contract.topic.name))) {
       this.#chain()
       return this.#layered ? this.#accept(this.#send(ready)) : this.#send(ready)
     }
-    const inTurn = async () => this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
+    const inTurn = async () =>
+      this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
     return this.#accept(inTurn())
   }
 
@@ -106,7 +114,11 @@ export class Publisher {
   }
 
   /** Publishes many payloads; nothing is sent unless all of them can be encoded. */
-  async publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
+  async publishBatch(
+    event: AnyEvent,
+    payloads: readonly unknown[],
+    options: Omit<PublishOptions, 'id'>,
+  ): Promise<readonly PublishReceipt[]> {
     return this.#accept(this.#publishBatch(event, payloads, options))
   }
 
@@ -117,15 +129,25 @@ export class Publisher {
     return publish
   }
 
-  async #publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
-    const encoding = Promise.all(payloads.map(async (payload, index) => {
-      try {
-        return await this.#encode(event, payload, options, {})
-      } catch (thrown) {
-        const error = BusbarError.from(thrown, 'ENCODE_FAILED', `encoding ${event.name}`)
-        throw new BusbarError(error.code, `record ${index} of a batch of ${payloads.length}, nothing was sent: ${error.message}`, { cause: error })
-      }
-    }))
+  async #publishBatch(
+    event: AnyEvent,
+    payloads: readonly unknown[],
+    options: Omit<PublishOptions, 'id'>,
+  ): Promise<readonly PublishReceipt[]> {
+    const encoding = Promise.all(
+      payloads.map(async (payload, index) => {
+        try {
+          return await this.#encode(event, payload, options, {})
+        } catch (thrown) {
+          const error = BusbarError.from(thrown, 'ENCODE_FAILED', `encoding ${event.name}`)
+          throw new BusbarError(
+            error.code,
+            `record ${index} of a batch of ${payloads.length}, nothing was sent: ${error.message}`,
+            { cause: error },
+          )
+        }
+      }),
+    )
     const ready = encoding.then(encoded => this.#opened(event, encoded))
     const encoded = await this.#inTurn(event.topic.name, ready)
     if (encoded.length === 0) return []
@@ -138,7 +160,9 @@ export class Publisher {
     }
     const gathering = new PublishGathering(encoded.length, records => transport.send(records))
     return settleAll(
-      encoded.map((each, index) => this.#send(each, record => gathering.join(index, record)).finally(() => gathering.left())),
+      encoded.map((each, index) =>
+        this.#send(each, record => gathering.join(index, record)).finally(() => gathering.left()),
+      ),
     )
   }
 
@@ -176,7 +200,9 @@ export class Publisher {
     let position: RecordPosition | undefined
     let isSent = false
     const send = async () => {
-      position = await (dueAtMs === undefined ? sendRecord(record) : this.#options.delays.schedule(record, dueAtMs))
+      position = await (dueAtMs === undefined
+        ? sendRecord(record)
+        : this.#options.delays.schedule(record, dueAtMs))
       isSent = true
     }
     const chain = this.#chain()
@@ -202,9 +228,16 @@ export class Publisher {
   }
 
   /** The record that `publish` would send, without sending it: encoded, in its envelope, through the publish onion. */
-  async encode(contract: Publishable, payload: unknown, options: PublishOptions = {}): Promise<OutboundRecord> {
+  async encode(
+    contract: Publishable,
+    payload: unknown,
+    options: PublishOptions = {},
+  ): Promise<OutboundRecord> {
     if (options.delayMs !== undefined) {
-      throw new BusbarError('CONFIG_INVALID', `encoding ${contract.name}: a record has no delay: leave out "delayMs" and send it later`)
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `encoding ${contract.name}: a record has no delay: leave out "delayMs" and send it later`,
+      )
     }
     this.#options.topics.declare(contract.topic)
     const { context, record } = await this.#encode(contract, payload, options, {})
@@ -218,16 +251,27 @@ export class Publisher {
     return record
   }
 
-  #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
+  #encode(
+    contract: Publishable,
+    payload: unknown,
+    options: PublishOptions,
+    route: Route,
+  ): Encoded | Promise<Encoded> {
     const { runtime, source } = this.#options
     const type = contract.name
     if (options.delayMs !== undefined && !(options.delayMs >= 0 && Number.isFinite(options.delayMs))) {
-      throw new BusbarError('CONFIG_INVALID', `publishing ${type}: option "delayMs" must be a number of milliseconds, got ${options.delayMs}`)
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `publishing ${type}: option "delayMs" must be a number of milliseconds, got ${options.delayMs}`,
+      )
     }
     if (options.headers) checkUserHeaders(options.headers, `publishing ${type}`)
     const id = options.id ?? runtime.uuid()
     if (typeof id !== 'string' || id === '' || !id.isWellFormed()) {
-      throw new BusbarError('HEADER_INVALID', `publishing ${type}: option "id" must be a non-empty, well-formed text`)
+      throw new BusbarError(
+        'HEADER_INVALID',
+        `publishing ${type}: option "id" must be a non-empty, well-formed text`,
+      )
     }
     const timestampMs = runtime.now()
     const headers = envelopeHeaders({ id, type, source }, timestampMs, contract.codec)
@@ -258,13 +302,19 @@ export class Publisher {
 }
 
 function notSent(context: PublishContext): BusbarError {
-  return new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
+  return new BusbarError(
+    'MIDDLEWARE_MISUSED',
+    `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`,
+  )
 }
 
 function encodeValue(contract: Publishable, payload: unknown): Uint8Array | Promise<Uint8Array> {
   const fail = (thrown: unknown): never => {
     const error = BusbarError.from(thrown, 'ENCODE_FAILED', 'the codec failed')
-    throw new BusbarError(error.code, `publishing ${contract.name}: ${error.message}`, { cause: error, retryable: error.retryable })
+    throw new BusbarError(error.code, `publishing ${contract.name}: ${error.message}`, {
+      cause: error,
+      retryable: error.retryable,
+    })
   }
   try {
     const encoding = contract.codec.encode(payload as never)
@@ -279,5 +329,8 @@ function keyOf(contract: Publishable, payload: unknown, options: PublishOptions)
   if (key === undefined || key === null) return null
   if (typeof key === 'string') return Buffer.from(key)
   if (key instanceof Uint8Array) return key
-  throw new BusbarError('CONFIG_INVALID', `publishing ${contract.name}: its key must be text or bytes, got ${typeof key}`)
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `publishing ${contract.name}: its key must be text or bytes, got ${typeof key}`,
+  )
 }

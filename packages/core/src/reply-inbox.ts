@@ -67,12 +67,17 @@ export class ReplyInbox {
   async #open(): Promise<InboxAddress> {
     const { transport, ownTopics, topic, runtime, logger } = this.#options
     if (!transport.capabilities.read) {
-      throw new BusbarError('CAPABILITY_MISSING', `request/reply needs a transport that can read without a group; ${transport.name} cannot`)
+      throw new BusbarError(
+        'CAPABILITY_MISSING',
+        `request/reply needs a transport that can read without a group; ${transport.name} cannot`,
+      )
     }
     const config = { 'retention.ms': String(replyRetentionMs) }
     const partitions = await ownTopics.ensure({ name: topic, partitions: replyPartitions, config })
     const partition = Math.floor(runtime.random() * partitions)
-    const reader = await transport.read({ topic, partitions: [partition], from: 'latest' }, records => this.#receive(records))
+    const reader = await transport.read({ topic, partitions: [partition], from: 'latest' }, records =>
+      this.#receive(records),
+    )
     this.#reader = reader
     reader.closed.catch((thrown: unknown) => {
       logger.error({ err: thrown, topic, partition }, 'reply inbox was lost; the next request opens it again')

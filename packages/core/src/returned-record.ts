@@ -1,9 +1,12 @@
 import type { RecordContext } from './context.js'
-import type { OutboundHeaders, OutboundRecord } from './transport.js'
 import { returnHeader } from './return-headers.js'
+import type { OutboundHeaders, OutboundRecord } from './transport.js'
 
 /** A record that leaves its topic: its key, value and headers byte for byte, where it came from, and what else is given. */
-export function returnedRecord(context: RecordContext, headers: OutboundHeaders): Omit<OutboundRecord, 'topic'> {
+export function returnedRecord(
+  context: RecordContext,
+  headers: OutboundHeaders,
+): Omit<OutboundRecord, 'topic'> {
   const { record, origin, group, subscription, attempt } = context
   // When it was due belongs to the way by which it came, and no further.
   const { [returnHeader.dueAt]: dueAt, ...own } = record.headers

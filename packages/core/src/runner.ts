@@ -80,12 +80,17 @@ export async function drainWithin(
   drain: (deadline: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const deadline = new AbortController()
-  const reason = new BusbarError('ABORTED', `${what} was closed and this did not finish within ${timeoutMs} ms`)
+  const reason = new BusbarError(
+    'ABORTED',
+    `${what} was closed and this did not finish within ${timeoutMs} ms`,
+  )
   const timer = runtime.setTimer(timeoutMs, () => deadline.abort(reason))
   try {
     const isDone = await doneWithin(runtime, timeoutMs + leaveMs, drain(deadline.signal))
-    if (!isDone) logger.error({ timeoutMs: timeoutMs + leaveMs }, `${what} did not end in time: it was given up`)
-    else if (deadline.signal.aborted) logger.warn({ timeoutMs }, `${what} did not drain in time: unfinished records were handed back`)
+    if (!isDone)
+      logger.error({ timeoutMs: timeoutMs + leaveMs }, `${what} did not end in time: it was given up`)
+    else if (deadline.signal.aborted)
+      logger.warn({ timeoutMs }, `${what} did not drain in time: unfinished records were handed back`)
   } finally {
     timer.cancel()
   }

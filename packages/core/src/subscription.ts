@@ -2,9 +2,9 @@ import { setMaxListeners } from 'node:events'
 import type { BatchCollector } from './batch-collector.js'
 import { compose } from './compose.js'
 import { type Arrival, type Conclusion, DeliveryContext, type Forward } from './context.js'
-import type { AnyEvent } from './event.js'
 import type { Envelope } from './envelope.js'
 import { BusbarError } from './error.js'
+import type { AnyEvent } from './event.js'
 import type { Logger } from './logger.js'
 import { inOrder, layersOf, type Middleware } from './middleware.js'
 import type { AnyRequest } from './request.js'
@@ -73,7 +73,10 @@ export class BoundSubscription {
 
   /** Whether a record is of its topic, or comes back to this very subscription. */
   isFor(record: InboundRecord): boolean {
-    return record.topic === this.contract.topic.name || (subscriptionOf(record) === this.name && groupOf(record) === this.group)
+    return (
+      record.topic === this.contract.topic.name ||
+      (subscriptionOf(record) === this.name && groupOf(record) === this.group)
+    )
   }
 
   /** Whether a record with this envelope is an event of this subscription. */
@@ -97,7 +100,8 @@ export class BoundSubscription {
     } catch (thrown) {
       const { ends, draining } = arrival.slot
       // What gave up waiting because the bus closes is for another instance.
-      if (!onFailure || ends.some(end => end.aborted) || (draining.aborted && thrown === draining.reason)) throw thrown
+      if (!onFailure || ends.some(end => end.aborted) || (draining.aborted && thrown === draining.reason))
+        throw thrown
       await (context.scope ? context.scope(() => onFailure(context, thrown)) : onFailure(context, thrown))
     } finally {
       context.release()
@@ -142,13 +146,18 @@ function chainOf(options: BoundSubscriptionOptions): (context: DeliveryContext) 
 async function decode(contract: AnyEvent | AnyRequest, context: DeliveryContext): Promise<unknown> {
   if (context.unreadable) throw context.unreadable
   const { value } = context.record
-  const doing = () => `decoding ${contract.name} ${context.id} of ${context.topic}/${context.partition}@${context.offset}`
-  if (value === null) throw new BusbarError('DECODE_FAILED', `${doing()}: the record has no value (a tombstone)`)
+  const doing = () =>
+    `decoding ${contract.name} ${context.id} of ${context.topic}/${context.partition}@${context.offset}`
+  if (value === null)
+    throw new BusbarError('DECODE_FAILED', `${doing()}: the record has no value (a tombstone)`)
   try {
     return await contract.codec.decode(value)
   } catch (thrown) {
     if (thrown instanceof BusbarError) {
-      throw new BusbarError(thrown.code, `${doing()}: ${thrown.message}`, { cause: thrown, retryable: thrown.retryable })
+      throw new BusbarError(thrown.code, `${doing()}: ${thrown.message}`, {
+        cause: thrown,
+        retryable: thrown.retryable,
+      })
     }
     throw BusbarError.from(thrown, 'DECODE_FAILED', doing())
   }

@@ -6,7 +6,10 @@ import { BusbarError } from './error.js'
  */
 export function whole(option: string, value: number): number {
   if (Number.isInteger(value) && value > 0) return value
-  throw new BusbarError('CONFIG_INVALID', `option "${option}" must be a whole number of at least 1, got ${String(value)}`)
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `option "${option}" must be a whole number of at least 1, got ${String(value)}`,
+  )
 }
 
 /**
@@ -15,5 +18,8 @@ export function whole(option: string, value: number): number {
  */
 export function positive(option: string, value: number): number {
   if (typeof value === 'number' && value > 0) return value
-  throw new BusbarError('CONFIG_INVALID', `option "${option}" must be a positive number, got ${String(value)}`)
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `option "${option}" must be a positive number, got ${String(value)}`,
+  )
 }

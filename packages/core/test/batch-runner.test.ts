@@ -5,8 +5,8 @@ import * as assert from 'uvu/assert'
 import { BatchCollector, type WaitingRecord } from '../dist/batch-collector.js'
 import { BatchRunner, type BatchRunnerOptions } from '../dist/batch-runner.js'
 import { DeliveryContext } from '../dist/context.js'
-import { deferred } from './support/assertions.js'
 import { arrival, place } from './support/arrival.js'
+import { deferred } from './support/assertions.js'
 import { batchOf, delivery } from './support/deliveries.js'
 import { FakeRuntime, settle } from './support/fake-runtime.js'
 
@@ -33,7 +33,9 @@ function setUp(
     handle: async (each, slot, collector): Promise<Outcome> => {
       if (broken.includes(each.record.offset)) return { kind: 'nack', cause: 'broken' }
       try {
-        await collector.join(new DeliveryContext(place(), each.record, arrival(slot), new AbortController().signal))
+        await collector.join(
+          new DeliveryContext(place(), each.record, arrival(slot), new AbortController().signal),
+        )
         return { kind: 'ack' }
       } catch (cause) {
         return { kind: 'nack', cause }

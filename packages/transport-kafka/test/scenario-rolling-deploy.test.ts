@@ -11,8 +11,13 @@ if (kafka !== undefined) {
   test('loses nothing, keeps keys in order, and no position goes back', async () => {
     const result = await rollingDeploy({ brokers: kafka.brokers, records: 3_000, workMs: 2 })
     const { handled, again } = handledIn(result.steps)
-    console.log(`${handled.size} handled, ${again} again, longest gap ${result.longestGapMs} ms, ${result.tookMs} ms`)
-    assert.deepEqual(result.published.filter(id => !handled.has(id)), [])
+    console.log(
+      `${handled.size} handled, ${again} again, longest gap ${result.longestGapMs} ms, ${result.tookMs} ms`,
+    )
+    assert.deepEqual(
+      result.published.filter(id => !handled.has(id)),
+      [],
+    )
     for (const steps of result.steps) assertKeyOrder(steps)
     assert.deepEqual(result.regressions, [])
     assert.ok(result.longestGapMs < 4_000, `a partition had nobody for ${result.longestGapMs} ms`)

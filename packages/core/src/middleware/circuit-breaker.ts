@@ -41,7 +41,8 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): Middleware 
         if (!context.ended && counts(thrown)) {
           failures += 1
           if (failures >= limit) openUntilMs = context.runtime.now() + openMs
-          if (failures === limit) context.logger.warn({ err: thrown, openMs }, 'circuit breaker opened: deliveries wait')
+          if (failures === limit)
+            context.logger.warn({ err: thrown, openMs }, 'circuit breaker opened: deliveries wait')
         }
         throw thrown
       } finally {

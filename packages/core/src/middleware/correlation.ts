@@ -35,7 +35,10 @@ export function correlation(): Middleware {
     },
     event(given, next) {
       const context = given as DeliveryContext
-      const cause = { correlationId: context.headers.get(header.correlation) ?? context.id, causationId: context.id }
+      const cause = {
+        correlationId: context.headers.get(header.correlation) ?? context.id,
+        causationId: context.id,
+      }
       context.values.set(correlationOf, cause)
       // What a batch handler publishes is caused by no record in particular.
       const inside = context.collector ? undefined : cause

@@ -35,7 +35,10 @@ export function deadLetter(): Middleware {
         if (context.ended || context.group === false || isHandedBack(thrown)) throw thrown
         await write(context, context.group, thrown)
         const code = codeOf(thrown)
-        context.logger.error({ err: thrown, code, reason: reasonOf(thrown) }, 'handler failed for good: the record is a dead letter now')
+        context.logger.error(
+          { err: thrown, code, reason: reasonOf(thrown) },
+          'handler failed for good: the record is a dead letter now',
+        )
         context.conclude('dead-lettered', thrown)
       }
     },
@@ -53,7 +56,10 @@ async function write(context: RecordContext, group: string, thrown: unknown): Pr
   let failure: unknown
   for (const headers of reasons(context, thrown)) {
     try {
-      return await context.forward({ name: topic, like, config: keptForGood }, returnedRecord(context, headers))
+      return await context.forward(
+        { name: topic, like, config: keptForGood },
+        returnedRecord(context, headers),
+      )
     } catch (error) {
       failure = error
       if (!(error instanceof BusbarError && error.code === 'RECORD_TOO_LARGE')) break

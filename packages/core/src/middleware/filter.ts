@@ -2,7 +2,9 @@ import type { EventContext } from '../context.js'
 import type { Middleware } from '../middleware.js'
 
 /** Handles only events for which the predicate says yes; the others are finished as skipped. */
-export function filter<Payload = unknown>(predicate: (payload: Payload, context: EventContext<Payload>) => boolean | Promise<boolean>): Middleware {
+export function filter<Payload = unknown>(
+  predicate: (payload: Payload, context: EventContext<Payload>) => boolean | Promise<boolean>,
+): Middleware {
   return {
     name: 'filter',
     stage: 'filter',

@@ -25,7 +25,10 @@ const dayMs = 86_400_000
  * The effect is repeated where the process dies between the effect and its mark. Where the mark joins the effect's own
  * transaction (see the Postgres store) there is one effect whatever dies when.
  */
-export function idempotent<Payload = unknown>(store: IdempotencyStore, options: IdempotentOptions<Payload> = {}): Middleware {
+export function idempotent<Payload = unknown>(
+  store: IdempotencyStore,
+  options: IdempotentOptions<Payload> = {},
+): Middleware {
   const ttlMs = positive('idempotent.ttlMs', options.ttlMs ?? 7 * dayMs)
   const leaseMs = positive('idempotent.leaseMs', options.leaseMs ?? 30_000)
   const turns = new Turns()
@@ -101,12 +104,21 @@ class Turn {
   }
 }
 
-async function once(store: IdempotencyStore, key: string, { ttlMs, leaseMs }: Times, context: DeliveryContext, next: Next): Promise<void> {
+async function once(
+  store: IdempotencyStore,
+  key: string,
+  { ttlMs, leaseMs }: Times,
+  context: DeliveryContext,
+  next: Next,
+): Promise<void> {
   const token = await claim(store, key, leaseMs, context)
   if (token === undefined) return
   const stopRenewing = renewing(store, key, token, leaseMs, context)
   // The claim would run out by itself; releasing it only spares the next delivery the wait.
-  const release = () => store.release(key, token).catch(error => context.logger.warn({ err: error }, 'an idempotency claim could not be released'))
+  const release = () =>
+    store
+      .release(key, token)
+      .catch(error => context.logger.warn({ err: error }, 'an idempotency claim could not be released'))
   try {
     await next()
   } catch (thrown) {
@@ -114,7 +126,9 @@ async function once(store: IdempotencyStore, key: string, { ttlMs, leaseMs }: Ti
     const result = await context.resultOf?.(thrown)
     if (result) {
       const mark = complete(store, key, token, { ttlMs, result }, leaseMs, context)
-      await mark.catch(error => context.logger.warn({ err: error }, 'an answer could not be remembered for duplicates'))
+      await mark.catch(error =>
+        context.logger.warn({ err: error }, 'an answer could not be remembered for duplicates'),
+      )
     } else await release()
     throw thrown
   }
@@ -125,7 +139,12 @@ async function once(store: IdempotencyStore, key: string, { ttlMs, leaseMs }: Ti
 }
 
 /** The token of a claim; undefined when the key was completed before, and this delivery is through. */
-async function claim(store: IdempotencyStore, key: string, leaseMs: number, context: DeliveryContext): Promise<string | undefined> {
+async function claim(
+  store: IdempotencyStore,
+  key: string,
+  leaseMs: number,
+  context: DeliveryContext,
+): Promise<string | undefined> {
   for (;;) {
     const claimed = await store.claim(key, leaseMs)
     if (claimed.kind === 'claimed') return claimed.token
@@ -140,21 +159,34 @@ async function claim(store: IdempotencyStore, key: string, leaseMs: number, cont
 }
 
 /** Renews a claim until the returned function is called; a claim that is lost aborts the handler. */
-function renewing(store: IdempotencyStore, key: string, token: string, leaseMs: number, context: DeliveryContext): () => Promise<void> {
+function renewing(
+  store: IdempotencyStore,
+  key: string,
+  token: string,
+  leaseMs: number,
+  context: DeliveryContext,
+): () => Promise<void> {
   let renewal: Promise<void> = Promise.resolve()
   let timer = context.runtime.setTimer(leaseMs / 3, renew)
   let stopped = false
   function renew(): void {
     // The delivery has ended and comes again elsewhere: a handler that ignores its signal keeps the key from nobody.
     if (context.signal.aborted) return
-    renewal = store.renew(key, token, leaseMs).then(
-      kept => {
-        if (!kept) context.abort(lost(context))
-      },
-      (error: unknown) => context.logger.warn({ err: error }, `an idempotency claim could not be renewed: ${reasonOf(error)}`),
-    ).then(() => {
-      if (!stopped) timer = context.runtime.setTimer(leaseMs / 3, renew)
-    })
+    renewal = store
+      .renew(key, token, leaseMs)
+      .then(
+        kept => {
+          if (!kept) context.abort(lost(context))
+        },
+        (error: unknown) =>
+          context.logger.warn(
+            { err: error },
+            `an idempotency claim could not be renewed: ${reasonOf(error)}`,
+          ),
+      )
+      .then(() => {
+        if (!stopped) timer = context.runtime.setTimer(leaseMs / 3, renew)
+      })
   }
   return () => {
     stopped = true

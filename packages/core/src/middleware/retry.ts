@@ -37,7 +37,10 @@ export interface RetryOptions {
 export function retry(options: RetryOptions = {}): Middleware {
   const attempts = options.attempts ?? 5
   const policy: Policy = {
-    attempts: attempts === Number.POSITIVE_INFINITY && options.via !== 'topic' ? attempts : whole('retry.attempts', attempts),
+    attempts:
+      attempts === Number.POSITIVE_INFINITY && options.via !== 'topic'
+        ? attempts
+        : whole('retry.attempts', attempts),
     delayMs: positive('retry.delayMs', options.delayMs ?? 200),
     backoff: options.backoff ?? 'exponential',
     maxDelayMs: positive('retry.maxDelayMs', options.maxDelayMs ?? 30_000),
@@ -82,17 +85,27 @@ function retryViaTopic(policy: Policy): Middleware {
         return await next()
       } catch (thrown) {
         const { group, attempt } = context
-        if (group === false || attempt >= policy.attempts || context.ended || !policy.when(thrown, context)) throw thrown
+        if (group === false || attempt >= policy.attempts || context.ended || !policy.when(thrown, context))
+          throw thrown
         const delayMs = lengthOf(policy, attempt)
         const { topic } = context.origin
-        context.logger.warn({ err: thrown, retryMs: delayMs }, 'handler failed: it comes back by its retry topic')
+        context.logger.warn(
+          { err: thrown, retryMs: delayMs },
+          'handler failed: it comes back by its retry topic',
+        )
         const dueAt = String(context.runtime.now() + delayMs)
         const name = topicOf(topic, group, attempt)
         try {
-          await context.forward({ name, like: topic }, returnedRecord(context, { [returnHeader.dueAt]: dueAt }))
+          await context.forward(
+            { name, like: topic },
+            returnedRecord(context, { [returnHeader.dueAt]: dueAt }),
+          )
         } catch (failure) {
           if (failure instanceof BusbarError && !failure.retryable) {
-            context.logger.error({ err: failure, topic: name }, 'its retry topic does not take this record: it is not tried again')
+            context.logger.error(
+              { err: failure, topic: name },
+              'its retry topic does not take this record: it is not tried again',
+            )
             throw thrown
           }
           const why = `moving ${context.event} ${context.id} to ${name} failed: ${reasonOf(failure)}; the record stays unacknowledged`

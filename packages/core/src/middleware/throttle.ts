@@ -13,7 +13,8 @@ const latenessMs = 50
 
 /** Spreads deliveries evenly, so that no more than `limit` start within `perMs` on this instance; the others wait. */
 export function throttle(options: ThrottleOptions): Middleware {
-  const spacingMs = positive('throttle.perMs', options.perMs ?? 1_000) / positive('throttle.limit', options.limit)
+  const spacingMs =
+    positive('throttle.perMs', options.perMs ?? 1_000) / positive('throttle.limit', options.limit)
   let nextMs = 0
   return {
     name: 'throttle',

@@ -23,7 +23,10 @@ export function timeout(limitMs: number): Middleware {
       let timer: Timer | undefined
       const start = () => {
         timer = context.runtime.setTimer(limitMs, () => {
-          const error = new BusbarError('HANDLER_TIMEOUT', `${context.subscription} did not finish ${context.event} ${context.id} within ${limitMs} ms`)
+          const error = new BusbarError(
+            'HANDLER_TIMEOUT',
+            `${context.subscription} did not finish ${context.event} ${context.id} within ${limitMs} ms`,
+          )
           expire(error)
           context.abort(error)
         })

@@ -1,6 +1,6 @@
-import type { DeliverySlot } from '../../dist/runner.js'
-import type { Arrival, DeliveryPlace } from '../../dist/context.js'
 import { type Logger, type Runtime, silentLogger, systemRuntime } from '@busbar/core'
+import type { Arrival, DeliveryPlace } from '../../dist/context.js'
+import type { DeliverySlot } from '../../dist/runner.js'
 
 /** The slot of a delivery that makes room for nobody while it waits. */
 export function slotOf(...ends: readonly AbortSignal[]): DeliverySlot {

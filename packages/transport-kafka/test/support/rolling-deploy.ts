@@ -35,16 +35,25 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
   const [first, second, added] = [uniqueName('rolling-a'), uniqueName('rolling-b'), uniqueName('rolling-new')]
   const topics = [first, second, added]
   const contracts = topics.map(name =>
-    defineEvent<{ key: string; id: string }>('work', { topic: { name, partitions: 4 }, key: work => work.key }),
+    defineEvent<{ key: string; id: string }>('work', {
+      topic: { name, partitions: 4 },
+      key: work => work.key,
+    }),
   )
   const { bus } = kafkaBus(brokers, { name: 'load' })
   await bus.start()
-  for (const contract of contracts) await bus.publish(contract, { key: 'first', id: `first-${contract.topic.name}` })
+  for (const contract of contracts)
+    await bus.publish(contract, { key: 'first', id: `first-${contract.topic.name}` })
   const published = topics.map(topic => `first-${topic}`)
 
   const instances: Program[] = []
   const member = async (consumes: readonly string[]) => {
-    const program = startProgram('rolling-member', { brokers, group, topics: consumes, workMs } satisfies RollingMemberOptions)
+    const program = startProgram('rolling-member', {
+      brokers,
+      group,
+      topics: consumes,
+      workMs,
+    } satisfies RollingMemberOptions)
     instances.push(program)
     await program.message('ready', 30_000)
     return program
@@ -65,7 +74,10 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
       await (options.kill ? each.kill() : each.close())
     }
     await deadline(120_000, 'the load', load)
-    await eventually(async () => assert.equal(await observer.lag(group, topics), 0), { timeoutMs: 120_000, everyMs: 100 })
+    await eventually(async () => assert.equal(await observer.lag(group, topics), 0), {
+      timeoutMs: 120_000,
+      everyMs: 100,
+    })
     const steps = instances.map(each => stepsIn(each.journal()))
     const regressions = await watch.stop()
     await Promise.all(instances.slice(3).map(each => each.close()))
@@ -81,7 +93,9 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
 async function publishSteadily(count: number, publish: (number: number) => Promise<void>) {
   const portion = 20
   for (let number = 0; number < count; number += portion) {
-    await Promise.all(Array.from({ length: Math.min(portion, count - number) }, (_, index) => publish(number + index)))
+    await Promise.all(
+      Array.from({ length: Math.min(portion, count - number) }, (_, index) => publish(number + index)),
+    )
     await new Promise(resolve => setTimeout(resolve, 10))
   }
 }
@@ -119,7 +133,8 @@ function longestGap(steps: RollingDeployResult['steps']): number {
   for (const times of starts.values()) {
     const sorted = times.toSorted((a, b) => a - b)
     // The first of a topic is stored before anybody consumes.
-    for (let i = 2; i < sorted.length; i++) longest = Math.max(longest, (sorted[i] ?? 0) - (sorted[i - 1] ?? 0))
+    for (let i = 2; i < sorted.length; i++)
+      longest = Math.max(longest, (sorted[i] ?? 0) - (sorted[i - 1] ?? 0))
   }
   return longest
 }

@@ -38,7 +38,11 @@ export class KeepingLogger implements Logger {
   #at(level: LogLine['level']) {
     return (first: object | string, message = ''): void => {
       const fields = typeof first === 'string' ? {} : first
-      this.lines.push({ level, fields: { ...this.#bound, ...fields }, message: typeof first === 'string' ? first : message })
+      this.lines.push({
+        level,
+        fields: { ...this.#bound, ...fields },
+        message: typeof first === 'string' ? first : message,
+      })
     }
   }
 }
@@ -69,7 +73,11 @@ export interface Observer extends AsyncDisposable {
 
 export async function observe(brokers: readonly string[]): Promise<Observer> {
   process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
-  const kafka = new kafkajs.Kafka({ brokers: [...brokers], clientId: 'observer', logLevel: kafkajs.logLevel.NOTHING })
+  const kafka = new kafkajs.Kafka({
+    brokers: [...brokers],
+    clientId: 'observer',
+    logLevel: kafkajs.logLevel.NOTHING,
+  })
   const admin = kafka.admin()
   await admin.connect()
   const committed = async (group: string, topics: readonly string[]) => {
