@@ -118,7 +118,9 @@ async function once(
   const release = () =>
     store
       .release(key, token)
-      .catch(error => context.logger.warn({ err: error }, 'an idempotency claim could not be released'))
+      .catch((error: unknown) =>
+        context.logger.warn({ err: error }, 'an idempotency claim could not be released'),
+      )
   try {
     await next()
   } catch (thrown) {
@@ -126,14 +128,17 @@ async function once(
     const result = await context.resultOf?.(thrown)
     if (result) {
       const mark = complete(store, key, token, { ttlMs, result }, leaseMs, context)
-      await mark.catch(error =>
+      await mark.catch((error: unknown) =>
         context.logger.warn({ err: error }, 'an answer could not be remembered for duplicates'),
       )
     } else await release()
     throw thrown
   }
   await stopRenewing()
-  if (context.conclusion === 'skipped') return void (await release())
+  if (context.conclusion === 'skipped') {
+    await release()
+    return
+  }
   const { result } = context
   await complete(store, key, token, result ? { ttlMs, result } : { ttlMs }, leaseMs, context)
 }

@@ -24,7 +24,7 @@ const ids = Array.from({ length: recordCount }, (_, id) => String(id))
 const finishing = new Set(['done', 'skipped', 'dead-lettered', 'rescheduled'])
 
 /** Ids whose main record has an outcome that lets the position pass it. */
-export function finished(each: MatrixCase, lines: readonly JournalLine[]): Set<string> {
+function finished(each: MatrixCase, lines: readonly JournalLine[]): Set<string> {
   return new Set(
     lines
       .filter(({ topic, what, more }) => topic === each.topic && what === 'outcome' && finishing.has(more))

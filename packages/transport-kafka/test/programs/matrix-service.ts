@@ -29,7 +29,6 @@ const bus = matrixBus({
 })
 await bus.start()
 process.send?.('ready')
-process.once('message', async () => {
-  await bus.close({ timeoutMs: 1_000 })
-  process.disconnect()
+process.once('message', () => {
+  void bus.close({ timeoutMs: 1_000 }).then(() => process.disconnect())
 })
