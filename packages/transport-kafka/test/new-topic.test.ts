@@ -29,7 +29,12 @@ if (kafka !== undefined) {
       const { transport } = using_
       const opened = await Promise.all([
         tried(() => transport.read({ topic: name, from: 'latest' }, () => {})),
-        tried(() => transport.subscribe({ group: name, topics: [name], from: 'earliest', maxInFlight: 1 }, async () => {})),
+        tried(() =>
+          transport.subscribe(
+            { group: name, topics: [name], from: 'earliest', maxInFlight: 1 },
+            async () => {},
+          ),
+        ),
         tried(() => transport.ensureTopics([{ name, create: false, partitions: 12 }])),
         tried(async () => assert.equal(await transport.partitions(name), 12)),
         created,
@@ -37,7 +42,10 @@ if (kafka !== undefined) {
       await Promise.all(opened.slice(0, 2).map(each => (each as AsyncDisposable)[Symbol.asyncDispose]()))
     }
     for (let round = 0; round < 5; round++) await deadline(15_000, `round ${round}`, meet())
-    assert.deepEqual(using_.events.filter(({ type }) => type === 'consumer-restarting'), [])
+    assert.deepEqual(
+      using_.events.filter(({ type }) => type === 'consumer-restarting'),
+      [],
+    )
   })
 }
 

@@ -16,7 +16,9 @@ for (const { name, open } of worlds(kafka?.brokers)) {
     const Job = defineEvent<string>('job', { topic: { name: topic, partitions: 1 }, key: id => id })
     await world.raw.ensureTopics([{ name: topic, create: true, partitions: 1 }])
     const ids = Array.from({ length: 300 }, (_, index) => `job-${index}`)
-    await world.raw.send(ids.map(id => foreign(topic, 'job', { key: Buffer.from(id), value: Buffer.from(JSON.stringify(id)) })))
+    await world.raw.send(
+      ids.map(id => foreign(topic, 'job', { key: Buffer.from(id), value: Buffer.from(JSON.stringify(id)) })),
+    )
 
     const logger = new KeepingLogger()
     const bus = createBus({ name: 'limited', transport: world.transport(), logger })

@@ -56,7 +56,9 @@ if (kafka !== undefined) {
     await member.bus.start()
     await publishJobs(topic, jobs)
     await using observer = await observe(brokers)
-    await eventually(async () => assert.equal(await observer.lag(topic, [topic]), 0), { timeoutMs: 3 * handlerMs })
+    await eventually(async () => assert.equal(await observer.lag(topic, [topic]), 0), {
+      timeoutMs: 3 * handlerMs,
+    })
     await member.bus.close()
     return { runs, changes, complaints: member.logger.complaints }
   }
@@ -64,13 +66,18 @@ if (kafka !== undefined) {
   const withSecond = async () => {
     const topic = uniqueName('long-second')
     const runs: Run[] = []
-    const [first, second] = [slowMember(topic, topic, 'first', runs), slowMember(topic, topic, 'second', runs)]
+    const [first, second] = [
+      slowMember(topic, topic, 'first', runs),
+      slowMember(topic, topic, 'second', runs),
+    ]
     await first.bus.start()
     await second.bus.start()
     const changes = [changesOf(first), changesOf(second)]
     await publishJobs(topic, jobs)
     await using observer = await observe(brokers)
-    await eventually(async () => assert.equal(await observer.lag(topic, [topic]), 0), { timeoutMs: 3 * handlerMs })
+    await eventually(async () => assert.equal(await observer.lag(topic, [topic]), 0), {
+      timeoutMs: 3 * handlerMs,
+    })
     const seen = changes.flat()
     await Promise.all([first.bus.close(), second.bus.close()])
     return { runs, changes: seen, complaints: [...first.logger.complaints, ...second.logger.complaints] }
@@ -85,7 +92,9 @@ if (kafka !== undefined) {
     // Both partitions are at their limit at once, and stay there with the next record already stored.
     await publishJobs(topic, jobs.slice(0, 4))
     await using observer = await observe(brokers)
-    await eventually(async () => assert.equal(await observer.lag(topic, [topic]), 0), { timeoutMs: 6 * handlerMs })
+    await eventually(async () => assert.equal(await observer.lag(topic, [topic]), 0), {
+      timeoutMs: 6 * handlerMs,
+    })
     await member.bus.close()
     return { runs, changes, complaints: member.logger.complaints }
   }
@@ -119,20 +128,29 @@ if (kafka !== undefined) {
   test('hands its records over, and aborts, when a second member joins meanwhile', async () => {
     const topic = uniqueName('long-joined')
     const runs: Run[] = []
-    const [first, second] = [slowMember(topic, topic, 'first', runs), slowMember(topic, topic, 'second', runs)]
+    const [first, second] = [
+      slowMember(topic, topic, 'first', runs),
+      slowMember(topic, topic, 'second', runs),
+    ]
     await first.bus.start()
     await publishJobs(topic, jobs)
     await eventually(() => assert.equal(runs.length, jobs.length))
     await second.bus.start()
     await using observer = await observe(brokers)
-    await eventually(async () => assert.equal(await observer.lag(topic, [topic]), 0), { timeoutMs: 3 * handlerMs })
+    await eventually(async () => assert.equal(await observer.lag(topic, [topic]), 0), {
+      timeoutMs: 3 * handlerMs,
+    })
     await Promise.all([first.bus.close(), second.bus.close()])
 
     const moved = runs.filter(({ ended }) => ended === 'aborted')
     const kept = runs.filter(({ member, ended }) => member === 'first' && ended === 'done')
     const taken = runs.filter(({ member }) => member === 'second')
     assert.ok(moved.length > 0 && kept.length > 0, `${moved.length} moved, ${kept.length} kept`)
-    assert.deepEqual(moved.map(({ id }) => id).sort(), taken.map(({ id }) => id).sort(), 'only what moved runs again')
+    assert.deepEqual(
+      moved.map(({ id }) => id).sort(),
+      taken.map(({ id }) => id).sort(),
+      'only what moved runs again',
+    )
     assert.deepEqual([...kept, ...taken].map(({ id }) => id).sort(), jobs)
   })
 }

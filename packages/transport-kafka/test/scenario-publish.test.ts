@@ -43,10 +43,14 @@ class Ends {
 
 /** The ids in the log, in order. */
 async function idsIn(topic: string): Promise<string[]> {
-  const world = await worlds(kafka.brokers).find(({ name }) => name === 'kafka')?.open()
+  const world = await worlds(kafka.brokers)
+    .find(({ name }) => name === 'kafka')
+    ?.open()
   assert.ok(world)
   await using open = world
-  return (await stored(open, topic)).map(({ value }) => JSON.parse(Buffer.from(value ?? []).toString()) as string)
+  return (await stored(open, topic)).map(
+    ({ value }) => JSON.parse(Buffer.from(value ?? []).toString()) as string,
+  )
 }
 
 /** Numbers at the ends of ids, with what follows on one another taken together: `0-9, 12-14`. */
@@ -74,7 +78,8 @@ test('a broker that is gone for a while costs time, and nothing else', async () 
     }
   }
   const steadily = async (ms: number) => {
-    for (const end = Date.now() + ms; Date.now() < end; await new Promise(resolve => setTimeout(resolve, 5))) some(5)
+    for (const end = Date.now() + ms; Date.now() < end; await new Promise(resolve => setTimeout(resolve, 5)))
+      some(5)
   }
   some(100)
   await ends.all()
@@ -104,7 +109,8 @@ test('a broker that stays away fails each publish with its reason, and the log h
   await bus.start()
   const ends = new Ends()
   const some = (from: string, count: number) => {
-    for (let index = 0; index < count; index++) ends.watch(`${from}-${index}`, bus.publish(Note, `${from}-${index}`))
+    for (let index = 0; index < count; index++)
+      ends.watch(`${from}-${index}`, bus.publish(Note, `${from}-${index}`))
   }
   some('before', 50)
   await ends.all()
@@ -120,7 +126,10 @@ test('a broker that stays away fails each publish with its reason, and the log h
   some('while-away', 20)
   await ends.all()
   for (const [id, error] of ends.failed) {
-    assert.ok(['PUBLISH_FAILED', 'PUBLISH_OUTCOME_UNKNOWN'].includes(error.code), `${id}: ${error.code} ${error.message}`)
+    assert.ok(
+      ['PUBLISH_FAILED', 'PUBLISH_OUTCOME_UNKNOWN'].includes(error.code),
+      `${id}: ${error.code} ${error.message}`,
+    )
     assert.ok(error.retryable)
   }
   assert.equal(ends.acknowledged.filter(id => id.startsWith('while-away')).length, 0)
@@ -132,8 +141,16 @@ test('a broker that stays away fails each publish with its reason, and the log h
   const log = await idsIn(topic)
   const [known, unknown] = [new Set(ends.acknowledged), new Set(ends.ofCode('PUBLISH_OUTCOME_UNKNOWN'))]
   assert.equal(new Set(log).size, log.length, 'nothing twice')
-  assert.deepEqual(ends.acknowledged.filter(id => !log.includes(id)), [], 'all that was acknowledged')
-  assert.deepEqual(log.filter(id => !known.has(id) && !unknown.has(id)), [], 'and at most what nobody knows')
+  assert.deepEqual(
+    ends.acknowledged.filter(id => !log.includes(id)),
+    [],
+    'all that was acknowledged',
+  )
+  assert.deepEqual(
+    log.filter(id => !known.has(id) && !unknown.has(id)),
+    [],
+    'and at most what nobody knows',
+  )
   assert.equal(ends.acknowledged.filter(id => id.startsWith('after')).length, 20)
   const messages = [...new Set([...ends.failed.values()].map(({ code, message }) => `${code}: ${message}`))]
   for (const message of messages) assert.match(message, new RegExp(topic))

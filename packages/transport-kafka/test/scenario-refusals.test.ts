@@ -41,7 +41,10 @@ for (const { name, open } of worlds(kafka?.brokers)) {
     assert.match(batch.message, /record 1 of a batch of 2, nothing was sent: .*amount: must be a number/)
     await bus.publish(Order, { id: '3', amount: 1 })
     await bus.close()
-    assert.deepEqual((await stored(world, topic)).map(({ value }) => String(Buffer.from(value ?? []))), ['{"id":"3","amount":1}'])
+    assert.deepEqual(
+      (await stored(world, topic)).map(({ value }) => String(Buffer.from(value ?? []))),
+      ['{"id":"3","amount":1}'],
+    )
   })
 
   test('what is no event is refused by name', async () => {
@@ -58,12 +61,17 @@ for (const { name, open } of worlds(kafka?.brokers)) {
   test('a record over the size limit names the limit and takes no neighbour with it', async () => {
     await using world = await open()
     const topic = uniqueName('large')
-    const Note = defineEvent<string>('note', { topic: { name: topic, partitions: 1, config: { 'max.message.bytes': '10000' } } })
+    const Note = defineEvent<string>('note', {
+      topic: { name: topic, partitions: 1, config: { 'max.message.bytes': '10000' } },
+    })
     const bus = busOf(world.transport())
     await bus.start()
     const texts = ['one', 'x'.repeat(20_000), 'three']
     const results = await Promise.allSettled(texts.map(text => bus.publish(Note, text)))
-    assert.deepEqual(results.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled'])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
     const [, large] = results
     const error = (large as PromiseRejectedResult).reason as BusbarError
     assert.equal(error.code, 'RECORD_TOO_LARGE')
@@ -72,9 +80,14 @@ for (const { name, open } of worlds(kafka?.brokers)) {
     assert.ok(!error.retryable)
     const batch = await refusal(() => bus.publishBatch(Note, ['four', 'y'.repeat(20_000), 'six']))
     assert.equal(batch.code, 'PUBLISH_PARTIAL')
-    assert.deepEqual(batch.failures.map(({ index, error: { code } }) => [index, code]), [[1, 'RECORD_TOO_LARGE']])
+    assert.deepEqual(
+      batch.failures.map(({ index, error: { code } }) => [index, code]),
+      [[1, 'RECORD_TOO_LARGE']],
+    )
     await bus.close()
-    const values = (await stored(world, topic)).map(({ value }) => JSON.parse(String(Buffer.from(value ?? []))) as string)
+    const values = (await stored(world, topic)).map(
+      ({ value }) => JSON.parse(String(Buffer.from(value ?? []))) as string,
+    )
     assert.deepEqual(values, ['one', 'three', 'four', 'six'])
   })
 
@@ -128,7 +141,12 @@ for (const { name, open } of worlds(kafka?.brokers)) {
     const bus = busOf(world.transport())
     await bus.start()
     const Note = defineEvent<string>('note', { topic: uniqueName('headers') })
-    for (const headers of [{ note: '\ud800' }, { ce_type: 'other' }, { 'content-type': 'x' }, { note: 7 as never }]) {
+    for (const headers of [
+      { note: '\ud800' },
+      { ce_type: 'other' },
+      { 'content-type': 'x' },
+      { note: 7 as never },
+    ]) {
       const error = await refusal(() => bus.publish(Note, 'note', { headers }))
       assert.equal(error.code, 'HEADER_INVALID')
       assert.match(error.message, /publishing note: header "(note|ce_type|content-type)"/)

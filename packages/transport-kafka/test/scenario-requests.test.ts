@@ -18,7 +18,15 @@ if (kafka !== undefined) {
     const Echo = echoRequest(topic)
     const consumer = { sessionTimeout: 1_500, heartbeatInterval: 200 }
     const peer = (name: string, more: Partial<RequestPeerOptions>) =>
-      startProgram('request-peer', { brokers, name, topic, replyTopic, group, answers: false, ...more } satisfies RequestPeerOptions)
+      startProgram('request-peer', {
+        brokers,
+        name,
+        topic,
+        replyTopic,
+        group,
+        answers: false,
+        ...more,
+      } satisfies RequestPeerOptions)
     const busOf = (name: string) => kafkaBus(brokers, { name, requests: { replyTopic } }, { consumer })
     const answering = (name: string) => {
       const made = busOf(name)
@@ -57,7 +65,12 @@ if (kafka !== undefined) {
     await thirdRequester.message('ready')
     const leaving = busOf('requester-4')
     await leaving.bus.start()
-    const leavingAsked = askAll(leaving.bus, Echo, { from: 'requester-4', ...asks, enough: leavingOver.signal }, leavingResult)
+    const leavingAsked = askAll(
+      leaving.bus,
+      Echo,
+      { from: 'requester-4', ...asks, enough: leavingOver.signal },
+      leavingResult,
+    )
     await more(leavingResult)
     await secondResponder.kill()
     leavingOver.abort()
@@ -72,21 +85,33 @@ if (kafka !== undefined) {
       ['requester-3', await thirdRequester.message('asked', 10_000)],
       ['requester-4', await deadline(10_000, 'requester-4', leavingAsked)],
     ]
-    await Promise.all([firstRequester.bus.close(), secondRequester.close(), thirdRequester.close(), thirdResponder.close()])
+    await Promise.all([
+      firstRequester.bus.close(),
+      secondRequester.close(),
+      thirdRequester.close(),
+      thirdResponder.close(),
+    ])
 
     for (const [name, result] of results) {
       const text = `${name}: ${JSON.stringify(result)}`
       assert.equal(result.wrong, 0, text)
       assert.equal(ended(result), result.asked, text)
       const allowed = name === 'requester-4' ? ['REQUEST_TIMEOUT', 'BUS_CLOSED'] : ['REQUEST_TIMEOUT']
-      assert.deepEqual(Object.keys(result.failed).filter(code => !allowed.includes(code)), [], text)
+      assert.deepEqual(
+        Object.keys(result.failed).filter(code => !allowed.includes(code)),
+        [],
+        text,
+      )
     }
     const all = results.map(([, result]) => result)
     // Requests outlast the session timeout: at most those that were out when the responder died have no reply.
     const timeouts = all.reduce((sum, { failed }) => sum + (failed['REQUEST_TIMEOUT'] ?? 0), 0)
     assert.ok(timeouts <= 15, `${timeouts} requests had no reply: ${JSON.stringify(all)}`)
     for (const name of ['responder-1', 'responder-2', 'responder-3']) {
-      assert.ok(all.some(({ by }) => (by[name] ?? 0) > 0), `${name} answered nothing`)
+      assert.ok(
+        all.some(({ by }) => (by[name] ?? 0) > 0),
+        `${name} answered nothing`,
+      )
     }
     assert.deepEqual(firstResponder.logger.complaints, [])
     assert.deepEqual(firstRequester.logger.complaints, [])

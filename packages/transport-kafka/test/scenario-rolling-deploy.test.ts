@@ -11,7 +11,10 @@ if (kafka !== undefined) {
   test('loses nothing, keeps keys in order, and no position goes back', async () => {
     const result = await rollingDeploy({ brokers: kafka.brokers, records: 2_000, workMs: 2 })
     const { handled, again } = handledIn(result.steps)
-    assert.deepEqual(result.published.filter(id => !handled.has(id)), [])
+    assert.deepEqual(
+      result.published.filter(id => !handled.has(id)),
+      [],
+    )
     for (const steps of result.steps) assertKeyOrder(steps)
     assert.deepEqual(result.regressions, [])
     assert.ok(result.longestGapMs < 4_000, `a partition had nobody for ${result.longestGapMs} ms`)

@@ -16,8 +16,13 @@ const rounds = 6
 
 /** Publishes `rounds` records of each key, in turns, to one partition. */
 async function publishWork(brokers: readonly string[], topic: string): Promise<string[]> {
-  const Work = defineEvent<{ key: string; id: string }>('work', { topic: { name: topic, partitions: 1 }, key: work => work.key })
-  const work = Array.from({ length: rounds }, (_, round) => keys.map(key => ({ key, id: `${key}-${round}` }))).flat()
+  const Work = defineEvent<{ key: string; id: string }>('work', {
+    topic: { name: topic, partitions: 1 },
+    key: work => work.key,
+  })
+  const work = Array.from({ length: rounds }, (_, round) =>
+    keys.map(key => ({ key, id: `${key}-${round}` })),
+  ).flat()
   const { bus } = kafkaBus(brokers, { name: 'publisher' })
   await bus.start()
   await bus.publishBatch(Work, work)
@@ -29,7 +34,12 @@ if (kafka !== undefined) {
   const { brokers } = kafka
 
   test('the others do not wait', async () => {
-    const options: SlowKeyOptions = { brokers, topic: uniqueName('slow-key'), group: uniqueName('slow-key'), fastMs }
+    const options: SlowKeyOptions = {
+      brokers,
+      topic: uniqueName('slow-key'),
+      group: uniqueName('slow-key'),
+      fastMs,
+    }
     const published = await publishWork(brokers, options.topic)
     await using consumer = startProgram('slow-key-consumer', options)
     const steps = await eventually(
@@ -43,14 +53,26 @@ if (kafka !== undefined) {
     await consumer.close()
 
     assertKeyOrder(steps)
-    assert.deepEqual(doneIn(steps).map(({ id }) => id).sort(), [...published].sort())
+    assert.deepEqual(
+      doneIn(steps)
+        .map(({ id }) => id)
+        .sort(),
+      [...published].sort(),
+    )
     const lastFast = steps.findLastIndex(({ key, step }) => key !== 'slow' && step === 'done')
-    const slowDone = steps.filter(({ key, step }, index) => key === 'slow' && step === 'done' && index < lastFast)
+    const slowDone = steps.filter(
+      ({ key, step }, index) => key === 'slow' && step === 'done' && index < lastFast,
+    )
     assert.ok(slowDone.length <= 2, `the others were only done after ${slowDone.length} of the slow key`)
   })
 
   test('nothing is lost when the process is killed in the middle', async () => {
-    const options: SlowKeyOptions = { brokers, topic: uniqueName('slow-kill'), group: uniqueName('slow-kill'), fastMs }
+    const options: SlowKeyOptions = {
+      brokers,
+      topic: uniqueName('slow-kill'),
+      group: uniqueName('slow-kill'),
+      fastMs,
+    }
     await using observer = await observe(brokers)
     const published = await publishWork(brokers, options.topic)
     const place = `${options.topic}/0`
@@ -61,7 +83,8 @@ if (kafka !== undefined) {
       const position = await committed()
       // Read after the position: what was committed must have been done before.
       const done = new Set(doneIn(stepsIn(first.journal())).map(({ offset }) => offset))
-      for (let offset = 0; offset < position; offset++) assert.ok(done.has(offset), `${position} was committed, ${offset} not done`)
+      for (let offset = 0; offset < position; offset++)
+        assert.ok(done.has(offset), `${position} was committed, ${offset} not done`)
       return { position, done }
     }
     await deadline(20_000, 'work of the first process', async signal => {
@@ -84,9 +107,16 @@ if (kafka !== undefined) {
     const secondSteps = stepsIn(second.journal())
     assertKeyOrder(firstSteps)
     assertKeyOrder(secondSteps)
-    assert.equal(Math.min(...secondSteps.map(({ offset }) => offset)), position, 'the second process begins at the commit')
+    assert.equal(
+      Math.min(...secondSteps.map(({ offset }) => offset)),
+      position,
+      'the second process begins at the commit',
+    )
     const handled = new Set([...doneIn(firstSteps), ...doneIn(secondSteps)].map(({ id }) => id))
-    assert.deepEqual(published.filter(id => !handled.has(id)), [])
+    assert.deepEqual(
+      published.filter(id => !handled.has(id)),
+      [],
+    )
   })
 }
 

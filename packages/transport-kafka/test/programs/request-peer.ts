@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createBus } from '@busbar/core'
 import { kafkaTransport } from '@busbar/transport-kafka'
 import { askAll, type EchoAnswer, echoRequest } from '../support/echo.js'
-import { finish, programOptions, told, tellParent } from '../support/program.js'
+import { finish, programOptions, tellParent, told } from '../support/program.js'
 
 export interface RequestPeerOptions {
   readonly brokers: string[]

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createBus, defineEvent } from '@busbar/core'
 import { kafkaTransport } from '@busbar/transport-kafka'
-import { finish, programOptions, told, tellParent, write } from '../support/program.js'
+import { finish, programOptions, tellParent, told, write } from '../support/program.js'
 
 export interface RollingMemberOptions {
   readonly brokers: string[]
@@ -13,7 +13,10 @@ export interface RollingMemberOptions {
 }
 
 const { brokers, group, topics, workMs, sessionTimeout } = programOptions<RollingMemberOptions>()
-const bus = createBus({ name: 'rolling', transport: kafkaTransport({ brokers, commitIntervalMs: 50, consumer: { sessionTimeout } }) })
+const bus = createBus({
+  name: 'rolling',
+  transport: kafkaTransport({ brokers, commitIntervalMs: 50, consumer: { sessionTimeout } }),
+})
 // Every time that a partition comes here is an ownership of its own.
 let ownerships = 0
 const ownership = new Map<string, number>()

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createBus, defineEvent } from '@busbar/core'
 import { kafkaTransport } from '@busbar/transport-kafka'
-import { finish, programOptions, told, tellParent, write } from '../support/program.js'
+import { finish, programOptions, tellParent, told, write } from '../support/program.js'
 
 export interface SlowKeyOptions {
   readonly brokers: string[]

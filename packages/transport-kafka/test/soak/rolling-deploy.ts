@@ -9,7 +9,10 @@ await using kafka = await startKafka()
 for (const kill of [false, true]) {
   const result = await rollingDeploy({ brokers: kafka.brokers, records, workMs: 2, kill })
   const { handled, again } = handledIn(result.steps)
-  assert.deepEqual(result.published.filter(id => !handled.has(id)), [])
+  assert.deepEqual(
+    result.published.filter(id => !handled.has(id)),
+    [],
+  )
   for (const steps of result.steps) assertKeyOrder(steps)
   assert.deepEqual(result.regressions, [])
   console.log(

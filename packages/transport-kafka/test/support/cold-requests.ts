@@ -4,7 +4,11 @@ import { startProgram } from './program.js'
 import { kafkaBus } from './scenario.js'
 
 /** Lets fresh processes ask a responder that is warm, on topics that exist, and returns what each measured. */
-export async function coldRequests(brokers: string[], names: { topic: string; replyTopic: string }, count: number) {
+export async function coldRequests(
+  brokers: string[],
+  names: { topic: string; replyTopic: string },
+  count: number,
+) {
   const Echo = echoRequest(names.topic)
   const requests = { replyTopic: names.replyTopic }
   const { bus } = kafkaBus(brokers, { name: 'warm', requests })

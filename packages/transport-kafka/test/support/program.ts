@@ -29,10 +29,14 @@ interface Message {
 /** Starts a program; its options are what {@link programOptions} gives it. */
 export function startProgram(name: string, options: object): Program {
   const path = join(tmpdir(), uniqueName(`busbar-${name}`))
-  const child = fork(join(import.meta.dirname, '..', 'programs', `${name}.js`), [path, JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    execArgv: [],
-  })
+  const child = fork(
+    join(import.meta.dirname, '..', 'programs', `${name}.js`),
+    [path, JSON.stringify(options)],
+    {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+    },
+  )
   closeSync(openSync(path, 'a'))
   const exited = once(child, 'exit')
   const inbox: Message[] = []
@@ -51,13 +55,16 @@ export function startProgram(name: string, options: object): Program {
     },
     journal: () => readFileSync(path, 'utf8').split('\n').slice(0, -1),
     message: <T>(wanted: string, timeoutMs = 20_000) =>
-      deadline(timeoutMs, `message ${wanted} of ${name}: ${output}`, signal => take<T>(child, inbox, wanted, signal)),
+      deadline(timeoutMs, `message ${wanted} of ${name}: ${output}`, signal =>
+        take<T>(child, inbox, wanted, signal),
+      ),
     tell: wanted => void (child.connected && child.send(wanted, () => {})),
     close: async () => {
       // It may be about to end by itself.
       if (child.connected) child.send('close', () => {})
       await end('closing')
-      if (child.exitCode !== 0 || output !== '') throw new Error(`${name} ended with ${child.exitCode}: ${output}`)
+      if (child.exitCode !== 0 || output !== '')
+        throw new Error(`${name} ended with ${child.exitCode}: ${output}`)
     },
     kill: async () => {
       child.kill('SIGKILL')

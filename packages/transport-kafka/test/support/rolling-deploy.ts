@@ -38,16 +38,26 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
   const [first, second, added] = [uniqueName('rolling-a'), uniqueName('rolling-b'), uniqueName('rolling-new')]
   const topics = [first, second, added]
   const contracts = topics.map(name =>
-    defineEvent<{ key: string; id: string }>('work', { topic: { name, partitions: 4 }, key: work => work.key }),
+    defineEvent<{ key: string; id: string }>('work', {
+      topic: { name, partitions: 4 },
+      key: work => work.key,
+    }),
   )
   const { bus } = kafkaBus(brokers, { name: 'load' })
   await bus.start()
-  for (const contract of contracts) await bus.publish(contract, { key: 'first', id: `first-${contract.topic.name}` })
+  for (const contract of contracts)
+    await bus.publish(contract, { key: 'first', id: `first-${contract.topic.name}` })
   const published = topics.map(topic => `first-${topic}`)
 
   const instances: Program[] = []
   const member = async (consumes: readonly string[]) => {
-    const program = startProgram('rolling-member', { brokers, group, topics: consumes, workMs, sessionTimeout } satisfies RollingMemberOptions)
+    const program = startProgram('rolling-member', {
+      brokers,
+      group,
+      topics: consumes,
+      workMs,
+      sessionTimeout,
+    } satisfies RollingMemberOptions)
     instances.push(program)
     await program.message('ready', 30_000)
     return program
@@ -73,7 +83,10 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
     }
     over.deploy = true
     await deadline(120_000, 'the load', load)
-    await eventually(async () => assert.equal(await observer.lag(group, topics), 0), { timeoutMs: 120_000, everyMs: 100 })
+    await eventually(async () => assert.equal(await observer.lag(group, topics), 0), {
+      timeoutMs: 120_000,
+      everyMs: 100,
+    })
     const steps = instances.map(each => stepsIn(each.journal()))
     const regressions = await watch.stop()
     await Promise.all(instances.slice(3).map(each => each.close()))
@@ -87,7 +100,11 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
 }
 
 /** Publishes some at a time until all are published and the deploy is over. */
-async function publishSteadily(count: number, over: { deploy: boolean }, publish: (number: number) => Promise<void>) {
+async function publishSteadily(
+  count: number,
+  over: { deploy: boolean },
+  publish: (number: number) => Promise<void>,
+) {
   const portion = 20
   for (let number = 0; number < count || !over.deploy; number += portion) {
     await Promise.all(Array.from({ length: portion }, (_, index) => publish(number + index)))
@@ -128,7 +145,8 @@ function longestGap(steps: RollingDeployResult['steps']): number {
   for (const times of starts.values()) {
     const sorted = times.toSorted((a, b) => a - b)
     // The first of a topic is stored before anybody consumes.
-    for (let i = 2; i < sorted.length; i++) longest = Math.max(longest, (sorted[i] ?? 0) - (sorted[i - 1] ?? 0))
+    for (let i = 2; i < sorted.length; i++)
+      longest = Math.max(longest, (sorted[i] ?? 0) - (sorted[i - 1] ?? 0))
   }
   return longest
 }

@@ -32,13 +32,22 @@ export class KeepingLogger implements Logger {
   get complaints(): string[] {
     return this.lines
       .filter(({ level }) => level === 'warn' || level === 'error')
-      .map(({ message, fields }) => `${message} ${String(fields['err'] ?? fields['reason'] ?? '')}`)
+      .map(({ message, fields }) => {
+        const { err, reason } = fields
+        return err instanceof Error
+          ? `${message} ${err.message}`
+          : `${message} ${typeof reason === 'string' ? reason : ''}`
+      })
   }
 
   #at(level: LogLine['level']) {
     return (first: object | string, message = ''): void => {
       const fields = typeof first === 'string' ? {} : first
-      this.lines.push({ level, fields: { ...this.#bound, ...fields }, message: typeof first === 'string' ? first : message })
+      this.lines.push({
+        level,
+        fields: { ...this.#bound, ...fields },
+        message: typeof first === 'string' ? first : message,
+      })
     }
   }
 }
@@ -69,7 +78,11 @@ export interface Observer extends AsyncDisposable {
 
 export async function observe(brokers: readonly string[]): Promise<Observer> {
   process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
-  const kafka = new kafkajs.Kafka({ brokers: [...brokers], clientId: 'observer', logLevel: kafkajs.logLevel.NOTHING })
+  const kafka = new kafkajs.Kafka({
+    brokers: [...brokers],
+    clientId: 'observer',
+    logLevel: kafkajs.logLevel.NOTHING,
+  })
   const admin = kafka.admin()
   await admin.connect()
   const committed = async (group: string, topics: readonly string[]) => {

@@ -1,4 +1,10 @@
-import { type InboundRecord, type OutboundRecord, silentLogger, systemRuntime, type Transport } from '@busbar/core'
+import {
+  type InboundRecord,
+  type OutboundRecord,
+  silentLogger,
+  systemRuntime,
+  type Transport,
+} from '@busbar/core'
 import { uniqueName } from '@busbar/testkit'
 import { kafkaTransport } from '@busbar/transport-kafka'
 import { memoryBroker, memoryTransport } from '@busbar/transport-memory'
@@ -13,12 +19,15 @@ export interface World extends AsyncDisposable {
 }
 
 /** Makes the same broker's worlds again and again: the in-memory one and, where there is one, Kafka. */
-export function worlds(brokers: readonly string[] | undefined): { name: string; open: () => Promise<World> }[] {
+export function worlds(
+  brokers: readonly string[] | undefined,
+): { name: string; open: () => Promise<World> }[] {
   const memory = async () => {
     const broker = memoryBroker()
     return world('memory', () => memoryTransport({ broker }))
   }
-  const kafka = brokers && (async () => world('kafka', () => kafkaTransport({ brokers, commitIntervalMs: 20 })))
+  const kafka =
+    brokers && (async () => world('kafka', () => kafkaTransport({ brokers, commitIntervalMs: 20 })))
   return [{ name: 'memory', open: memory }, ...(kafka ? [{ name: 'kafka', open: kafka }] : [])]
 }
 
@@ -36,12 +45,23 @@ export function foreign(topic: string, type: string, more: Partial<OutboundRecor
     value: null,
     timestampMs: Date.now(),
     ...more,
-    headers: { ce_specversion: '1.0', ce_id: uniqueName('foreign'), ce_type: type, ce_source: 'elsewhere', ...more.headers },
+    headers: {
+      ce_specversion: '1.0',
+      ce_id: uniqueName('foreign'),
+      ce_type: type,
+      ce_source: 'elsewhere',
+      ...more.headers,
+    },
   }
 }
 
 /** Where a group stands in one partition; undefined before its first commit. */
-export async function positionOf({ raw }: World, group: string, topic: string, partition = 0): Promise<number | undefined> {
+export async function positionOf(
+  { raw }: World,
+  group: string,
+  topic: string,
+  partition = 0,
+): Promise<number | undefined> {
   const positions = await raw.positions(group)
   return positions.find(each => each.topic === topic && each.partition === partition)?.committed
 }
@@ -54,7 +74,10 @@ export async function lagOf({ raw }: World, group: string): Promise<number> {
 /** Everything that is stored in a topic. */
 export async function stored({ raw }: World, topic: string): Promise<InboundRecord[]> {
   const found: InboundRecord[] = []
-  const reader = await raw.read({ topic, from: 'earliest', until: 'end' }, records => void found.push(...records))
+  const reader = await raw.read(
+    { topic, from: 'earliest', until: 'end' },
+    records => void found.push(...records),
+  )
   await reader.closed
   return found
 }
