@@ -44,7 +44,11 @@ bus.reply(GetUser, ({ id }) => {
 
 await bus.start()
 
-for (const [id, name] of [['1', 'Ada'], ['2', 'Grace'], ['3', 'Edsger']] as const) {
+for (const [id, name] of [
+  ['1', 'Ada'],
+  ['2', 'Grace'],
+  ['3', 'Edsger'],
+] as const) {
   const user = { id, name, email: `${name.toLowerCase()}@example.com` }
   users.set(id, user)
   await bus.publish(UserCreated, user)

@@ -5,7 +5,12 @@ import { exampleTransport } from '../support/transport.js'
 
 export const OrderPlaced = defineEvent('order.placed', {
   topic: 'orders', // default: the event's own name
-  schema: z.object({ id: z.string(), customer: z.string(), cents: z.int(), currency: z.string().default('EUR') }),
+  schema: z.object({
+    id: z.string(),
+    customer: z.string(),
+    cents: z.int(),
+    currency: z.string().default('EUR'),
+  }),
   key: order => order.customer, // all orders of one customer stay in order
 })
 export type OrderPlaced = EventPayload<typeof OrderPlaced> // what handlers get: currency is always there
@@ -18,7 +23,9 @@ bus.subscribe(OrderPlaced, { group: 'billing' }, async (order, context) => {
 })
 
 // A second handler in the same group needs a name of its own, and fails and comes again on its own.
-bus.subscribe(OrderPlaced, { group: 'billing', name: 'receipts' }, order => print(`receipt for order ${order.id}`))
+bus.subscribe(OrderPlaced, { group: 'billing', name: 'receipts' }, order =>
+  print(`receipt for order ${order.id}`),
+)
 
 // Many records a call, each with an outcome of its own.
 bus.subscribeBatch(OrderPlaced, { group: 'warehouse', maxSize: 500, maxWaitMs: 20 }, batch => {
@@ -41,6 +48,11 @@ await bus.publishBatch(OrderPlaced, [
 await printed(12)
 await bus.close()
 
-async function charge(customer: string, cents: number, currency: string, _signal: AbortSignal): Promise<void> {
+async function charge(
+  customer: string,
+  cents: number,
+  currency: string,
+  _signal: AbortSignal,
+): Promise<void> {
   print(`charged ${customer} ${cents / 100} ${currency}`)
 }

@@ -24,12 +24,15 @@ try {
   await bus.request(Reserve, { sku: 'lamp', count: 9 })
 } catch (error) {
   if (error instanceof OutOfStock) console.log(`only ${error.data.left} left`)
-  else if (error instanceof BusbarError && error.code === 'REQUEST_TIMEOUT') console.log('nobody answered in time')
+  else if (error instanceof BusbarError && error.code === 'REQUEST_TIMEOUT')
+    console.log('nobody answered in time')
   else throw error
 }
 
 // Every group that answers, until two did or the time is over.
 const outcomes = bus.requestMany(Reserve, { sku: 'lamp', count: 1 }, { timeoutMs: 1_000, count: 1 })
-await outcomes.forEach(outcome => console.log(outcome.ok ? `also ${outcome.reply.reservation}` : outcome.error.message))
+await outcomes.forEach(outcome => {
+  console.log(outcome.ok ? `also ${outcome.reply.reservation}` : outcome.error.message)
+})
 
 await bus.close()

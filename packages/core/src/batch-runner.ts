@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events'
-import { type BatchCollector } from './batch-collector.js'
+import type { BatchCollector } from './batch-collector.js'
+import { BusbarError } from './error.js'
 import { Fifo } from './fifo.js'
 import { laneKeyOf } from './partition-session.js'
-import { type Runner, untilAborted, untried } from './runner.js'
+import { type DeliverySlot, type Runner, untilAborted, untried } from './runner.js'
 import type { Runtime, Timer } from './runtime.js'
 import type { Delivery, DeliveryBatch, Outcome } from './transport.js'
 
@@ -16,7 +17,7 @@ export interface BatchRunnerOptions {
   readonly runtime: Runtime
   readonly collector: (size: number) => BatchCollector
   /** Runs the onion of one delivery, which joins the collector. Never rejects. */
-  readonly handle: (delivery: Delivery, ends: readonly AbortSignal[], collector: BatchCollector) => Promise<Outcome>
+  readonly handle: (delivery: Delivery, slot: DeliverySlot, collector: BatchCollector) => Promise<Outcome>
 }
 
 /** Runs the deliveries of one topic in batches: one batch of a partition at a time, so every key is in order. */
@@ -25,12 +26,12 @@ export class BatchRunner implements Runner {
   readonly #partitions = new Map<AbortSignal, BatchedPartition>()
   readonly #running = new Set<Delivery>()
   readonly #deadline = new AbortController()
-  #draining = false
+  readonly #drain = new AbortController()
   #idle: (() => void)[] = []
 
   constructor(options: BatchRunnerOptions) {
     this.#options = options
-    setMaxListeners(0, this.#deadline.signal)
+    setMaxListeners(0, this.#deadline.signal, this.#drain.signal)
   }
 
   get running(): number {
@@ -39,7 +40,7 @@ export class BatchRunner implements Runner {
 
   deliver(batch: DeliveryBatch): Promise<void> {
     if (batch.signal.aborted) return Promise.resolve()
-    if (this.#draining) {
+    if (this.#drain.signal.aborted) {
       for (const delivery of batch.deliveries) delivery.settle(untried)
       return Promise.resolve()
     }
@@ -51,9 +52,10 @@ export class BatchRunner implements Runner {
   }
 
   async drain(deadline: AbortSignal): Promise<void> {
-    this.#draining = true
+    this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
     for (const partition of this.#partitions.values()) {
-      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift()) delivery.settle(untried)
+      for (let delivery = partition.queue.shift(); delivery; delivery = partition.queue.shift())
+        delivery.settle(untried)
       partition.stop()
     }
     if (this.#running.size === 0) return
@@ -81,7 +83,7 @@ export class BatchRunner implements Runner {
   }
 
   #startOrWait(partition: BatchedPartition): void {
-    if (partition.busy || this.#draining || partition.queue.length === 0) return
+    if (partition.busy || this.#drain.signal.aborted || partition.queue.length === 0) return
     if (partition.queue.length >= this.#options.maxSize) {
       partition.timer?.cancel()
       partition.timer = undefined
@@ -89,7 +91,8 @@ export class BatchRunner implements Runner {
     } else {
       partition.timer ??= this.#options.runtime.setTimer(this.#options.maxWaitMs, () => {
         partition.timer = undefined
-        if (!partition.busy && !this.#draining && partition.queue.length > 0) this.#start(partition)
+        if (!partition.busy && !this.#drain.signal.aborted && partition.queue.length > 0)
+          this.#start(partition)
       })
     }
   }
@@ -104,9 +107,17 @@ export class BatchRunner implements Runner {
     }
     partition.busy = true
     const collector = this.#options.collector(deliveries.length)
-    const runs = deliveries.map(async delivery => {
-      const outcome = await this.#options.handle(delivery, partition.ends, collector).catch((cause): Outcome => ({ kind: 'nack', cause }))
-      collector.left()
+    const ends = deliveries.map(() => new AbortController())
+    for (const { record } of deliveries) collector.expect(record)
+    const runs = deliveries.map(async (delivery, index) => {
+      const own = ends[index] as AbortController
+      const slot = batchSlot([...partition.ends, own.signal], this.#drain.signal, collector)
+      const outcome = await this.#options
+        .handle(delivery, slot, collector)
+        .catch((cause): Outcome => ({ kind: 'nack', cause }))
+      if (outcome.kind === 'nack')
+        for (const behind of behindOf(index, deliveries)) ends[behind]?.abort(comesAgain)
+      collector.left(delivery.record)
       return outcome
     })
     void Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
@@ -118,14 +129,44 @@ export class BatchRunner implements Runner {
       const outcome = outcomes[index] as Outcome
       this.#running.delete(delivery)
       delivery.settle(outcome)
-      if (outcome.kind === 'nack' && delivery.record.key !== null) handedBack.add(laneKeyOf(delivery.record.key))
+      if (outcome.kind === 'nack' && delivery.record.key !== null)
+        handedBack.add(laneKeyOf(delivery.record.key))
     }
     if (handedBack.size > 0) partition.handBackKeys(handedBack)
     partition.busy = false
     if (partition.queue.length <= this.#options.maxQueued / 2) partition.welcome()
-    if (this.#draining && this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#drain.signal.aborted && this.#running.size === 0)
+      for (const resolve of this.#idle.splice(0)) resolve()
     this.#startOrWait(partition)
   }
+}
+
+const comesAgain = new BusbarError(
+  'ABORTED',
+  'a record before it of its key was handed back, and both come again',
+)
+
+/** The places in a batch of what one of its records has behind it of its key. */
+function behindOf(index: number, deliveries: readonly Delivery[]): readonly number[] {
+  const key = deliveries[index]?.record.key
+  if (!key) return []
+  const lane = laneKeyOf(key)
+  return deliveries.flatMap(({ record }, place) =>
+    place > index && record.key && laneKeyOf(record.key) === lane ? [place] : [],
+  )
+}
+
+/** A batch has its partition to itself: a record that waits makes room for nobody, but the others go on without it. */
+function batchSlot(
+  ends: readonly AbortSignal[],
+  draining: AbortSignal,
+  collector: BatchCollector,
+): DeliverySlot {
+  const enter = () => {
+    collector.enter()
+    return undefined
+  }
+  return { ends, draining, enlist: () => {}, retire: () => {}, leave: () => collector.leave(), enter }
 }
 
 /** The queue of one ownership of one partition. */

@@ -15,7 +15,9 @@ export interface BatchItem<Payload> {
 export type BatchHandler<Payload> = (batch: readonly BatchItem<Payload>[]) => unknown
 
 /** Adapts a user's batch handler to what the collector calls. */
-export function batchHandle(handler: BatchHandler<unknown>): (records: readonly WaitingRecord[]) => Promise<void> {
+export function batchHandle(
+  handler: BatchHandler<unknown>,
+): (records: readonly WaitingRecord[]) => Promise<void> {
   return async records => {
     await handler(
       records.map(record => ({

@@ -25,7 +25,10 @@ interface TopicBroadcast {
 export async function openBroadcast(options: BroadcastOptions, topics: readonly string[]): Promise<Intake> {
   const { transport } = options
   if (!transport.capabilities.read) {
-    throw new BusbarError('CAPABILITY_MISSING', `a broadcast subscription needs a transport that can read without a group; ${transport.name} cannot`)
+    throw new BusbarError(
+      'CAPABILITY_MISSING',
+      `a broadcast subscription needs a transport that can read without a group; ${transport.name} cannot`,
+    )
   }
   const readers = new Map<string, TopicBroadcast>()
   let wanted: readonly string[] = []
@@ -64,7 +67,8 @@ export async function openBroadcast(options: BroadcastOptions, topics: readonly 
   const shut = async (topic: string) => {
     const ended = readers.get(topic)
     readers.delete(topic)
-    for (const session of ended?.sessions.values() ?? []) session.revoke(new BusbarError('BUS_CLOSED', `the broadcast subscription of ${topic} ended`))
+    for (const session of ended?.sessions.values() ?? [])
+      session.revoke(new BusbarError('BUS_CLOSED', `the broadcast subscription of ${topic} ended`))
     await ended?.reader[Symbol.asyncDispose]()
   }
   const setTopics = async (topics: readonly string[]) => {

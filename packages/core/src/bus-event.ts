@@ -8,17 +8,29 @@ export function logBusEvent(logger: Logger, event: BusEvent): void {
   switch (event.type) {
     case 'assigned':
     case 'revoked':
-      logger.info({ group: event.group, partitions: event.partitions.map(each => `${each.topic}/${each.partition}`) }, `partitions ${event.type}`)
+      logger.info(
+        { group: event.group, partitions: event.partitions.map(each => `${each.topic}/${each.partition}`) },
+        `partitions ${event.type}`,
+      )
       return
     case 'position-out-of-range': {
       const { group, topic, partition, position, resetTo, error } = event
-      logger.error({ group, topic, partition, position, resetTo, code: error.code, err: error }, 'committed position is out of range')
+      logger.error(
+        { group, topic, partition, position, resetTo, code: error.code, err: error },
+        'committed position is out of range',
+      )
       return
     }
     case 'consumer-restarting':
-      logger.warn({ group: event.group, restart: event.restart, code: event.error.code, err: event.error }, 'consumer crashed and is restarted')
+      logger.warn(
+        { group: event.group, restart: event.restart, code: event.error.code, err: event.error },
+        'consumer crashed and is restarted',
+      )
       return
     case 'consumer-failed':
-      logger.error({ group: event.group, code: event.error.code, err: event.error }, 'consumer failed for good: its group receives nothing more here')
+      logger.error(
+        { group: event.group, code: event.error.code, err: event.error },
+        'consumer failed for good: its group receives nothing more here',
+      )
   }
 }

@@ -7,6 +7,7 @@ import type { MiddlewareLike } from './middleware.js'
 import { type Runtime, systemRuntime } from './runtime.js'
 import { topicOf } from './topic.js'
 import type { Transport } from './transport.js'
+import { positive } from './validate.js'
 
 export interface BusOptions {
   /** The service: the default consumer group, and the `ce_source` of what it publishes. */
@@ -64,10 +65,16 @@ export function busSettings(options: BusOptions): BusSettings {
   requireName('createBus', options.name)
   const { transport } = options
   if (typeof transport?.send !== 'function') {
-    throw new BusbarError('CONFIG_INVALID', 'createBus: option "transport" must be a transport, for example memoryTransport()')
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      'createBus: option "transport" must be a transport, for example memoryTransport()',
+    )
   }
   if (takenTransports.has(transport)) {
-    throw new BusbarError('CONFIG_INVALID', `createBus: the ${transport.name} transport serves another bus already: give each bus one of its own`)
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `createBus: the ${transport.name} transport serves another bus already: give each bus one of its own`,
+    )
   }
   const settings: BusSettings = {
     name: options.name,
@@ -79,7 +86,10 @@ export function busSettings(options: BusOptions): BusSettings {
     maxInFlight: positive('consume.maxInFlight', options.consume?.maxInFlight ?? 1_000),
     redelivery: {
       delayMs: positive('consume.redelivery.delayMs', options.consume?.redelivery?.delayMs ?? 100),
-      maxDelayMs: positive('consume.redelivery.maxDelayMs', options.consume?.redelivery?.maxDelayMs ?? 30_000),
+      maxDelayMs: positive(
+        'consume.redelivery.maxDelayMs',
+        options.consume?.redelivery?.maxDelayMs ?? 30_000,
+      ),
     },
     requestTimeoutMs: positive('requests.timeoutMs', options.requests?.timeoutMs ?? 5_000),
     maxPending: positive('requests.maxPending', options.requests?.maxPending ?? 10_000),
@@ -89,14 +99,15 @@ export function busSettings(options: BusOptions): BusSettings {
   return settings
 }
 
-/** Refuses what is not a positive number. */
-export function positive(option: string, value: number): number {
-  if (typeof value === 'number' && value > 0) return value
-  throw new BusbarError('CONFIG_INVALID', `option "${option}" must be a positive number, got ${String(value)}`)
-}
-
 /** Options of every kind of subscription. */
 export interface SubscribeOptions extends Partial<GroupSettings> {
+  /**
+   * What becomes of a record whose handler fails. `dead-letter`: it is retried, then moved to `<topic>.<group>.dlq`, by
+   * default `retry()` and `deadLetter()` unless `use` has its own. `hand-back`: only what `use` has; else it comes again
+   * until it succeeds. Default: `dead-letter` for a subscription with a group, `hand-back` for a broadcast.
+   */
+  readonly onFailure?: 'dead-letter' | 'hand-back'
+
   /**
    * The consumer group. Instances of a group share its work; each group gets every event. `false`: a broadcast, this
    * instance gets everything published from now on and keeps no position. Default: the bus's name.

@@ -1,29 +1,52 @@
 import type { Observable } from 'rxjs'
+import { type BatchHandler, batchHandle } from './batch.js'
 import { BatchCollector } from './batch-collector.js'
-import { batchHandle, type BatchHandler } from './batch.js'
-import { type BusOptions, type BusSettings, busSettings, positive, type SubscribeBatchOptions, type SubscribeOptions } from './bus-options.js'
 import { type BusEvent, logBusEvent } from './bus-event.js'
-import type { EventContext } from './context.js'
+import {
+  type BusOptions,
+  type BusSettings,
+  busSettings,
+  type SubscribeBatchOptions,
+  type SubscribeOptions,
+} from './bus-options.js'
+import type { DeliveryReport } from './consume.js'
+import type { EventContext, Forward } from './context.js'
+import { DeadLetters } from './dead-letters.js'
+import { Delays } from './delays.js'
 import { BusbarError, reasonOf } from './error.js'
 import { type AnyEvent, type EventDefinition, requireName } from './event.js'
 import type { GroupConsumer } from './group-consumer.js'
 import { Groups } from './groups.js'
 import { Lifecycle } from './lifecycle.js'
-import { type Middleware, type MiddlewareLike, middlewareOf } from './middleware.js'
-import { Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
+import { deadLetter } from './middleware/dead-letter.js'
+import { retry } from './middleware/retry.js'
+import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from './middleware.js'
+import { OwnTopics } from './own-topic.js'
+import { type EncodeOptions, Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
+import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { ReplyInbox } from './reply-inbox.js'
-import { failureResponder, responder } from './reply.js'
-import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
+import {
+  type RequestCallOptions,
+  Requester,
+  type RequestManyOptions,
+  type RequestOutcome,
+} from './requester.js'
 import { drainWithin, untilAborted } from './runner.js'
+import { sendRecords } from './send-records.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
+import type { OutboundRecord, RecordPosition } from './transport.js'
+import { positive } from './validate.js'
 
 /** Handles one event. The record is acknowledged when it returns, or when the promise that it returns resolves. */
 export type Handler<Payload> = (payload: Payload, context: EventContext<Payload>) => unknown
 
 /** Answers one request with what it returns; throwing answers with the error. */
-export type ReplyHandler<Payload, Reply> = (payload: Payload, context: EventContext<Payload>) => Reply | Promise<Reply>
+export type ReplyHandler<Payload, Reply> = (
+  payload: Payload,
+  context: EventContext<Payload>,
+) => Reply | Promise<Reply>
 
 /** A subscription that was made; close it to end it before the bus. */
 export interface Subscription extends AsyncDisposable {
@@ -54,12 +77,17 @@ export class Bus implements AsyncDisposable {
   readonly #settings: BusSettings
   readonly #lifecycle: Lifecycle
   readonly #topics: TopicRegistry
+  readonly #ownTopics: OwnTopics
   readonly #groups: Groups
+  readonly #delays: Delays
   readonly #publisher: Publisher
   readonly #inbox: ReplyInbox
   readonly #requester: Requester
   readonly #middleware: Middleware[] = []
   readonly #listeners = new Set<(event: BusEvent) => void>()
+  readonly #deliveryListeners = new Set<(report: DeliveryReport) => void>()
+  readonly #defaultRetry = retry()
+  readonly #defaultDeadLetter = deadLetter()
 
   /** Use {@link createBus}. */
   constructor(settings: BusSettings) {
@@ -67,13 +95,15 @@ export class Bus implements AsyncDisposable {
     this.name = name
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
-    this.#groups = new Groups(settings, this.#topics)
+    this.#ownTopics = new OwnTopics(transport, settings.createTopics, topic => this.#topics.configOf(topic))
+    this.#groups = new Groups(settings, this.#topics, this.#ownTopics, this.#report)
     this.#lifecycle = new Lifecycle({
       name,
       runtime,
       logger,
       connect: signal => transport.connect({ clientId: name, logger, runtime, signal, onEvent: this.#emit }),
-      join: async () => void (await Promise.all(this.#groups.all.map(group => group.join()))),
+      join: async () =>
+        void (await Promise.all([this.#delays.resume(), ...this.#groups.all.map(group => group.join())])),
       leave: async () => void (await Promise.allSettled(this.#groups.all.map(group => group.leave()))),
       drain: deadline => this.#drain(deadline),
       release: () => {
@@ -83,8 +113,23 @@ export class Bus implements AsyncDisposable {
       },
     })
     const { gate } = this.#lifecycle
-    this.#publisher = new Publisher({ source: name, transport, topics: this.#topics, runtime, gate, middleware: () => this.#middleware })
-    this.#inbox = new ReplyInbox({ topic: settings.replyTopic, create: settings.createTopics, transport, runtime, logger })
+    this.#delays = new Delays({ name, transport, ownTopics: this.#ownTopics, runtime, logger })
+    this.#publisher = new Publisher({
+      source: name,
+      transport,
+      topics: this.#topics,
+      delays: this.#delays,
+      runtime,
+      gate,
+      middleware: () => this.#middleware,
+    })
+    this.#inbox = new ReplyInbox({
+      topic: settings.replyTopic,
+      ownTopics: this.#ownTopics,
+      transport,
+      runtime,
+      logger,
+    })
     this.#requester = new Requester({
       publisher: this.#publisher,
       inbox: this.#inbox,
@@ -100,7 +145,8 @@ export class Bus implements AsyncDisposable {
    * @throws BusbarError `CONFIG_INVALID` once the bus has started.
    */
   use(...middleware: readonly MiddlewareLike[]): this {
-    if (this.#lifecycle.started) throw new BusbarError('CONFIG_INVALID', `bus ${this.name}: call use() before start()`)
+    if (this.#lifecycle.started)
+      throw new BusbarError('CONFIG_INVALID', `bus ${this.name}: call use() before start()`)
     this.#middleware.push(...middleware.map(each => middlewareOf(each, `bus ${this.name}, use()`)))
     return this
   }
@@ -110,7 +156,11 @@ export class Bus implements AsyncDisposable {
    * until the bus is connected.
    * Rejects with `PAYLOAD_INVALID`, `BUS_CLOSED`, or what the transport reports.
    */
-  async publish<Out, In>(event: EventDefinition<Out, In>, payload: NoInfer<In>, options?: PublishOptions): Promise<PublishReceipt> {
+  async publish<Out, In>(
+    event: EventDefinition<Out, In>,
+    payload: NoInfer<In>,
+    options?: PublishOptions,
+  ): Promise<PublishReceipt> {
     requireContract('event', event, 'publish')
     return this.#publisher.publish(event, payload, options)
   }
@@ -129,17 +179,51 @@ export class Bus implements AsyncDisposable {
   }
 
   /**
-   * Handles an event. A handler that throws has its record handed back: it comes again after a growing delay, and
-   * meanwhile holds back only its own key.
+   * The record that `publish` would send, without sending it: validated, encoded, in its envelope, through the publish
+   * middleware. For whoever keeps records and sends them later with {@link Bus.send}, as an outbox does. Needs no start.
+   * Rejects with `PAYLOAD_INVALID`, or what a publish middleware throws.
+   */
+  async encode<Out, In>(
+    event: EventDefinition<Out, In>,
+    payload: In,
+    options?: EncodeOptions,
+  ): Promise<OutboundRecord> {
+    requireContract('event', event, 'encode')
+    return this.#publisher.encode(event, payload, options)
+  }
+
+  /**
+   * Sends records made by {@link Bus.encode}, as they are: no middleware runs. Makes sure of their topics; resolves when
+   * all are stored. Rejects with `BUS_CLOSED` or what the transport reports, `PUBLISH_PARTIAL` where some were stored.
+   */
+  async send(records: readonly OutboundRecord[]): Promise<readonly RecordPosition[]> {
+    return sendRecords(
+      { gate: this.#lifecycle.gate, topics: this.#topics, transport: this.#settings.transport },
+      records,
+    )
+  }
+
+  /**
+   * Handles an event. A handler that throws is tried again after a growing delay, which holds back only its own
+   * key, and at last its record becomes a dead letter: see {@link SubscribeOptions.onFailure}.
    * @throws BusbarError `CONFIG_INVALID`, for example when a group already has a handler of this event and no `name` is given.
    */
   subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<NoInfer<Out>>): Subscription
-  subscribe<Out, In>(event: EventDefinition<Out, In>, options: SubscribeOptions, handler: Handler<NoInfer<Out>>): Subscription
-  subscribe<Out, In>(event: EventDefinition<Out, In>, ...rest: [Handler<Out>] | [SubscribeOptions, Handler<Out>]): Subscription {
+  subscribe<Out, In>(
+    event: EventDefinition<Out, In>,
+    options: SubscribeOptions,
+    handler: Handler<NoInfer<Out>>,
+  ): Subscription
+  subscribe<Out, In>(
+    event: EventDefinition<Out, In>,
+    ...rest: [Handler<Out>] | [SubscribeOptions, Handler<Out>]
+  ): Subscription {
     const [options, handler] = withOptions<SubscribeOptions, Handler<Out>>(rest)
     requireContract('event', event, 'subscribe')
     requireHandler(handler, `subscribe to ${event.name}`)
-    return this.#subscribe(event, options, { handle: async context => void (await handler(context.payload as Out, context as EventContext<Out>)) })
+    return this.#subscribe(event, options, {
+      handle: async context => void (await handler(context.payload as Out, context as EventContext<Out>)),
+    })
   }
 
   /**
@@ -147,7 +231,11 @@ export class Bus implements AsyncDisposable {
    * one; a handler that throws fails all that it has not marked with `done()`.
    */
   subscribeBatch<Out, In>(event: EventDefinition<Out, In>, handler: BatchHandler<NoInfer<Out>>): Subscription
-  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, options: SubscribeBatchOptions, handler: BatchHandler<NoInfer<Out>>): Subscription
+  subscribeBatch<Out, In>(
+    event: EventDefinition<Out, In>,
+    options: SubscribeBatchOptions,
+    handler: BatchHandler<NoInfer<Out>>,
+  ): Subscription
   subscribeBatch<Out, In>(
     event: EventDefinition<Out, In>,
     ...rest: [BatchHandler<Out>] | [SubscribeBatchOptions, BatchHandler<Out>]
@@ -191,7 +279,12 @@ export class Bus implements AsyncDisposable {
       publisher: this.#publisher,
       runtime: this.#settings.runtime,
     }
-    return this.#subscribe(request, options, { handle: responder(answering), onFailure: failureResponder(answering) })
+    return this.#subscribe(request, options, {
+      handle: responder(answering),
+      onFailure: failureResponder(answering),
+      replay: replayer(answering),
+      resultOf: answerOf(answering),
+    })
   }
 
   /**
@@ -228,6 +321,29 @@ export class Bus implements AsyncDisposable {
   }
 
   /**
+   * The dead letters of a group: list, replay, discard. `topics`: those whose dead letters are meant; default: those that
+   * this bus subscribed to in the group.
+   * @throws BusbarError `CONFIG_INVALID` when there are none.
+   */
+  deadLetters(group: string = this.name, options: { readonly topics?: readonly string[] } = {}): DeadLetters {
+    const { transport, runtime } = this.#settings
+    const topics = options.topics ?? this.#groups.topicsOf(group)
+    if (topics.length === 0) {
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `deadLetters(${JSON.stringify(group)}): this bus subscribed to nothing in that group: name the topics (option "topics")`,
+      )
+    }
+    return new DeadLetters({ group, topics, transport, runtime, ownTopics: this.#ownTopics })
+  }
+
+  /** Calls back for each delivery to a subscription with what became of it. Returns what ends it. */
+  onDelivery(listener: (report: DeliveryReport) => void): () => void {
+    this.#deliveryListeners.add(listener)
+    return () => void this.#deliveryListeners.delete(listener)
+  }
+
+  /**
    * Connects, makes sure of the topics of every subscription, and joins their groups: once it resolves, this bus receives.
    * A failed start says why and can be tried again.
    */
@@ -255,28 +371,38 @@ export class Bus implements AsyncDisposable {
   #subscribe(
     contract: AnyEvent | AnyRequest,
     options: SubscribeOptions,
-    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'batch'>,
+    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'resultOf' | 'batch'>,
   ): Subscription {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name
     if (group !== false) requireName(`subscribing to ${contract.name}, option "group"`, group)
-    if (options.name !== undefined) requireName(`subscribing to ${contract.name}, option "name"`, options.name)
+    if (options.name !== undefined)
+      requireName(`subscribing to ${contract.name}, option "name"`, options.name)
     const name = options.name ?? `${group === false ? 'broadcast' : group}/${contract.name}`
+    const failsForGood =
+      contract.kind === 'event' &&
+      (options.onFailure ?? (group === false ? 'hand-back' : 'dead-letter')) === 'dead-letter'
     const own = (options.use ?? []).map(each => subscriptionMiddleware(each, name))
+    if (group === false) refuseReturns(options, own, name)
     const bound = new BoundSubscription({
       ...inner,
       name,
       group,
       contract,
       logger: this.#settings.logger,
-      middleware: () => [...this.#middleware, ...own],
+      runtime: this.#settings.runtime,
+      forward: this.#forward,
+      middleware: () =>
+        failsForGood ? this.#withDefaults([...this.#middleware, ...own]) : [...this.#middleware, ...own],
     })
     this.#topics.declare(contract.topic)
     const consumer = this.#groups.add(bound, options)
     const ready = this.#lifecycle.started ? this.#joinLater(consumer, name) : this.#lifecycle.ready
     let closed: Promise<void> | undefined
     const close = ({ timeoutMs = defaultCloseMs }: CloseOptions = {}) => {
-      closed ??= drainWithin(this.#settings, timeoutMs, `subscription ${name}`, deadline => this.#groups.remove(bound, deadline))
+      closed ??= drainWithin(this.#settings, timeoutMs, `subscription ${name}`, deadline =>
+        this.#groups.remove(bound, deadline),
+      )
       return closed
     }
     return { name, group, ready, close, [Symbol.asyncDispose]: () => close() }
@@ -293,8 +419,10 @@ export class Bus implements AsyncDisposable {
   }
 
   async #drain(deadline: AbortSignal): Promise<void> {
-    const left = await this.#groups.close(deadline)
-    for (const each of left) if (each.status === 'rejected') this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
+    const [left] = await Promise.all([this.#groups.close(deadline), this.#delays.close(deadline)])
+    for (const each of left)
+      if (each.status === 'rejected')
+        this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
     // Requests need no reply any more. The transport knows only of what has come to it: the rest is waited for here.
     this.#closeRequests()
     if (this.#lifecycle.connected) await untilAborted(this.#publisher.settled(), deadline)
@@ -302,35 +430,72 @@ export class Bus implements AsyncDisposable {
   }
 
   #closeRequests(): void {
-    this.#requester.close(new BusbarError('BUS_CLOSED', `bus ${this.name} was closed while the request waited for its reply`))
+    this.#requester.close(
+      new BusbarError('BUS_CLOSED', `bus ${this.name} was closed while the request waited for its reply`),
+    )
+  }
+
+  #withDefaults(middleware: readonly Middleware[]): readonly Middleware[] {
+    return withDefault(withDefault(middleware, this.#defaultRetry), this.#defaultDeadLetter)
+  }
+
+  readonly #forward: Forward = async (topic, record) => {
+    await this.#ownTopics.ensure(topic)
+    await this.#settings.transport.send([{ ...record, topic: topic.name }])
+  }
+
+  readonly #report = (report: DeliveryReport): void => {
+    for (const listener of this.#deliveryListeners) this.#call(listener, report, 'deliveries')
   }
 
   readonly #emit = (event: BusEvent): void => {
     logBusEvent(this.#settings.logger, event)
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (thrown) {
-        this.#settings.logger.error({ err: thrown }, `a listener of bus events threw: ${reasonOf(thrown)}`)
-      }
+    for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
+  }
+
+  #call<T>(listener: (what: T) => void, what: T, of: string): void {
+    try {
+      listener(what)
+    } catch (thrown) {
+      this.#settings.logger.error({ err: thrown }, `a listener of ${of} threw: ${reasonOf(thrown)}`)
     }
   }
 }
 
 const defaultCloseMs = 10_000
 
-function withOptions<Options extends object, Fn>(rest: readonly [Fn] | readonly [Options, Fn]): readonly [Options, Fn] {
+function withOptions<Options extends object, Fn>(
+  rest: readonly [Fn] | readonly [Options, Fn],
+): readonly [Options, Fn] {
   return rest.length === 2 ? rest : [{} as Options, rest[0]]
 }
 
-function requireContract(kind: 'event' | 'request', given: { readonly kind?: unknown } | undefined, doing: string): void {
+function requireContract(
+  kind: 'event' | 'request',
+  given: { readonly kind?: unknown } | undefined,
+  doing: string,
+): void {
   if (given?.kind === kind) return
   const make = kind === 'event' ? 'defineEvent' : 'defineRequest'
-  throw new BusbarError('EVENT_UNKNOWN', `${doing}: the first argument is no ${kind} definition: make one with ${make}(name)`)
+  throw new BusbarError(
+    'EVENT_UNKNOWN',
+    `${doing}: the first argument is no ${kind} definition: make one with ${make}(name)`,
+  )
 }
 
 function requireHandler(handler: unknown, doing: string): void {
-  if (typeof handler !== 'function') throw new BusbarError('CONFIG_INVALID', `${doing}: the last argument must be the handler function`)
+  if (typeof handler !== 'function')
+    throw new BusbarError('CONFIG_INVALID', `${doing}: the last argument must be the handler function`)
+}
+
+/** A broadcast has no topics by which records could come back, and keeps no position: a failure is handed back. */
+function refuseReturns(options: SubscribeOptions, own: readonly Middleware[], subscription: string): void {
+  const returning = own.find(each => each.returnTopics)
+  if (!returning && options.onFailure !== 'dead-letter') return
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `subscription ${subscription}: ${returning ? `middleware "${returning.name}"` : 'option "onFailure"'} needs a group, and a broadcast has none`,
+  )
 }
 
 function subscriptionMiddleware(given: MiddlewareLike, subscription: string): Middleware {

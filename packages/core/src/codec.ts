@@ -23,18 +23,12 @@ export type Schema<In, Out> = StandardSchema<In, Out> | Codec<In, Out>
 export type AnySchema = StandardSchema | Codec<never, unknown>
 
 /** The payload that a publisher gives for a schema. */
-export type SchemaInput<S> = S extends StandardSchema<infer In, unknown>
-  ? In
-  : S extends Codec<infer In, unknown>
-    ? In
-    : never
+export type SchemaInput<S> =
+  S extends StandardSchema<infer In, unknown> ? In : S extends Codec<infer In, unknown> ? In : never
 
 /** The payload that a handler gets for a schema. */
-export type SchemaOutput<S> = S extends StandardSchema<infer _In, infer Out>
-  ? Out
-  : S extends Codec<infer _In, infer Out>
-    ? Out
-    : never
+export type SchemaOutput<S> =
+  S extends StandardSchema<infer _In, infer Out> ? Out : S extends Codec<infer _In, infer Out> ? Out : never
 
 /** The codec of a schema; plain JSON without validation where there is none. */
 export function codecOf<In, Out>(schema: Schema<In, Out> | undefined): Codec<In, Out> {
@@ -43,14 +37,21 @@ export function codecOf<In, Out>(schema: Schema<In, Out> | undefined): Codec<In,
     if ('~standard' in schema) return validatedJson(schema)
     if (typeof schema.encode === 'function' && typeof schema.decode === 'function') return schema
   }
-  throw new BusbarError('CONFIG_INVALID', 'a schema is a Standard Schema (zod, valibot, arktype and others), or a codec with encode and decode')
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    'a schema is a Standard Schema (zod, valibot, arktype and others), or a codec with encode and decode',
+  )
 }
 
 const noBytes = new Uint8Array(0)
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** JSON without a schema: the payload is whatever the type argument of the contract says. */
-const unvalidatedJson: Codec<unknown> = { contentType: 'application/json', encode: encodeJson, decode: decodeJson }
+const unvalidatedJson: Codec<unknown> = {
+  contentType: 'application/json',
+  encode: encodeJson,
+  decode: decodeJson,
+}
 
 /**
  * JSON validated on both sides. What is written is the payload as it was given, not the schema's output: the reader's
@@ -65,7 +66,11 @@ function validatedJson<In, Out>(schema: StandardSchema<In, Out>): Codec<In, Out>
   }
   return {
     contentType: 'application/json',
-    encode: payload => after(validate(payload), result => (outputOf(result), encodeJson(payload))),
+    encode: payload =>
+      after(validate(payload), result => {
+        outputOf(result)
+        return encodeJson(payload)
+      }),
     decode: bytes => after(validate(decodeJson(bytes)), outputOf),
   }
 }
@@ -81,7 +86,11 @@ function encodeJson(payload: unknown): Uint8Array {
     text = JSON.stringify(payload)
   } catch (thrown) {
     // The lines after the first name properties of the payload.
-    throw new BusbarError('ENCODE_FAILED', `JSON cannot hold this payload: ${reasonOf(thrown).split('\n')[0]}`, { cause: thrown })
+    throw new BusbarError(
+      'ENCODE_FAILED',
+      `JSON cannot hold this payload: ${reasonOf(thrown).split('\n')[0]}`,
+      { cause: thrown },
+    )
   }
   if (text !== undefined) return Buffer.from(text)
   // JSON has no undefined: an empty value stands for it, so that an event without payload and a reply of nothing work.

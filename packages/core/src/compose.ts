@@ -8,6 +8,10 @@ export type Layer<Context> = (context: Context, next: Next) => void | Promise<vo
 
 export interface NamedLayer<Context> {
   readonly name: string
+  /** Whether `next()` may be called again once the call before has ended: what retries needs it. Default: false. */
+  readonly reruns?: boolean
+  /** Whether it may fail while its inside still runs: what limits time needs it. Default: false. */
+  readonly abandons?: boolean
   readonly run: Layer<Context>
 }
 
@@ -34,11 +38,13 @@ async function runLayer<Context>(
   let misuse: BusbarError | undefined
   let isOver = false
   const next = (): NextCall => {
-    if (!call && !isOver) {
+    if (!isOver && (!call || (layer.reruns && call.settled))) {
       call = new NextCall(inner(context))
       return call
     }
-    const fault = isOver ? 'called next() after it had returned: await what leads to it' : 'called next() twice: call it at most once per run'
+    const fault = isOver
+      ? 'called next() after it had returned: await what leads to it'
+      : 'called next() twice: call it at most once per run'
     // Kept, so that a layer that swallows the rejection fails all the same; rejected, because a throw from a timer or an
     // event listener of the layer would end the process.
     misuse ??= new BusbarError('MIDDLEWARE_MISUSED', `middleware "${layer.name}" ${fault}`)
@@ -49,7 +55,7 @@ async function runLayer<Context>(
   } catch (thrown) {
     isOver = true
     // What is inside must not go on after its record is settled, nor beside its own next try: wait for it.
-    await call?.end
+    if (!layer.abandons) await call?.end
     throw misuse ?? thrown
   }
   isOver = true
@@ -93,9 +99,10 @@ class NextCall implements Promise<void> {
     )
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: being awaited is what this class is for
   // oxlint-disable-next-line unicorn/no-thenable
+  // biome-ignore lint/suspicious/noThenProperty: being awaited is what this class is for
   then<A = void, B = never>(
+    // biome-ignore lint/suspicious/noConfusingVoidType: it stands in for a Promise<void>
     onFulfilled?: ((value: void) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
@@ -103,6 +110,7 @@ class NextCall implements Promise<void> {
     return this.#inner.then(onFulfilled, onRejected)
   }
 
+  // biome-ignore lint/suspicious/noConfusingVoidType: it stands in for a Promise<void>
   catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<void | B> {
     return this.then(null, onRejected)
   }

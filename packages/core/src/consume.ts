@@ -1,7 +1,10 @@
 import type { BatchCollector } from './batch-collector.js'
+import type { Arrival, Conclusion } from './context.js'
 import { type Envelope, positionId, readEnvelope } from './envelope.js'
 import { BusbarError } from './error.js'
 import type { Logger } from './logger.js'
+import { attemptsBefore, dueAtOf, groupOf, originOf, subscriptionOf } from './return-headers.js'
+import type { DeliverySlot } from './runner.js'
 import type { Runtime } from './runtime.js'
 import type { BoundSubscription } from './subscription.js'
 import type { Delivery, InboundRecord, Outcome } from './transport.js'
@@ -18,11 +21,23 @@ export interface ConsumerOptions {
   readonly runtime: Runtime
   readonly logger: Logger
   readonly redelivery: Required<RedeliveryOptions>
+  /** Told of each delivery to a subscription, once. */
+  readonly onDelivery?: (report: DeliveryReport) => void
 }
 
-interface Failure {
-  readonly subscription: BoundSubscription
-  readonly thrown: unknown
+/** What became of one delivery to one subscription. */
+export interface DeliveryReport {
+  readonly event: string
+  readonly id: string
+  readonly group: string | false
+  readonly subscription: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly attempt: number
+  readonly outcome: Conclusion | 'handed back'
+  /** Why it was handed back, rescheduled or dead-lettered. */
+  readonly error?: unknown
 }
 
 const ack: Outcome = { kind: 'ack' }
@@ -34,6 +49,7 @@ const ack: Outcome = { kind: 'ack' }
  */
 export class Consumer {
   readonly #options: ConsumerOptions
+  readonly #subscriptions = new Set<BoundSubscription>()
   readonly #byTopic = new Map<string, BoundSubscription[]>()
   /** Records that come again, with the subscriptions that are through with them. */
   readonly #finished = new WeakMap<InboundRecord, Set<BoundSubscription>>()
@@ -43,63 +59,95 @@ export class Consumer {
     this.#options = options
   }
 
-  get topics(): readonly string[] {
-    return [...this.#byTopic.keys()]
-  }
-
   get subscriptions(): readonly BoundSubscription[] {
-    return [...this.#byTopic.values()].flat()
+    return [...this.#subscriptions]
   }
 
   add(subscription: BoundSubscription): void {
-    const topic = subscription.contract.topic.name
-    this.#byTopic.set(topic, [...(this.#byTopic.get(topic) ?? []), subscription])
+    this.#subscriptions.add(subscription)
+    this.#index()
   }
 
   remove(subscription: BoundSubscription): void {
-    const topic = subscription.contract.topic.name
-    const left = (this.#byTopic.get(topic) ?? []).filter(each => each !== subscription)
-    if (left.length > 0) this.#byTopic.set(topic, left)
-    else this.#byTopic.delete(topic)
+    this.#subscriptions.delete(subscription)
+    this.#index()
+  }
+
+  /** To be called when their middleware has become final, and before records come. */
+  freeze(): void {
+    for (const subscription of this.#subscriptions) subscription.check()
+    this.#index()
+  }
+
+  /** Finds subscriptions by their topics and by those by which records come back, which middleware decides on. */
+  #index(): void {
+    this.#byTopic.clear()
+    for (const subscription of this.#subscriptions) {
+      for (const topic of [subscription.contract.topic.name, ...subscription.returnTopics]) {
+        this.#byTopic.set(topic, [...(this.#byTopic.get(topic) ?? []), subscription])
+      }
+    }
   }
 
   /** Handles one delivery; never rejects. */
-  handle = async (delivery: Delivery, ends: readonly AbortSignal[], collector?: BatchCollector): Promise<Outcome> => {
+  handle = async (delivery: Delivery, slot: DeliverySlot, collector?: BatchCollector): Promise<Outcome> => {
     const { record } = delivery
+    const dueInMs = dueAtOf(record) - this.#options.runtime.now()
+    if (dueInMs > 0) return { kind: 'nack', untried: true, delayMs: dueInMs }
     // Its subscription was closed, or closed and made anew as another kind: nobody here may say that it is finished.
     const candidates = this.#byTopic.get(record.topic) ?? []
-    if (candidates.length === 0 || candidates.some(each => (each.batch === undefined) !== (collector === undefined))) {
+    if (
+      candidates.length === 0 ||
+      candidates.some(each => (each.batch === undefined) !== (collector === undefined))
+    ) {
       return { kind: 'nack', untried: true, delayMs: this.#options.redelivery.delayMs }
     }
-    let envelope: Envelope | undefined
-    let unreadable: BusbarError | undefined
-    try {
-      envelope = readEnvelope(record)
-    } catch (thrown) {
-      unreadable = BusbarError.from(thrown, 'ENVELOPE_INVALID', `reading the envelope of ${positionId(record)}`)
-    }
+    const attempt = attemptsBefore(record) + delivery.attempt
+    const { envelope, unreadable } = read(record)
     const wanting = this.#wanting(record, envelope, unreadable)
     if (wanting.length === 0) return ack
-    const failed: Failure[] = []
-    const run = async (subscription: BoundSubscription): Promise<void> => {
-      try {
-        await subscription.run(delivery, envelope, unreadable, ends, collector)
-        if (wanting.length > 1) this.#remember(record, subscription)
-      } catch (thrown) {
-        failed.push({ subscription, thrown })
-      }
-    }
+    const arrival: Arrival = { attempt, envelope, unreadable, slot, collector }
     const [only] = wanting
-    if (wanting.length === 1 && only) await run(only)
-    else await Promise.all(wanting.map(run))
-    return failed.length === 0 ? ack : this.#handBack(delivery, envelope, failed, ends)
+    if (wanting.length === 1 && only) return (await this.#run(only, delivery, arrival, false)) ?? ack
+    slot.enlist(wanting.length)
+    const outcomes = await Promise.all(wanting.map(each => this.#run(each, delivery, arrival, true)))
+    return outcomes.find(outcome => outcome !== undefined) ?? ack
   }
 
-  #wanting(record: InboundRecord, envelope: Envelope | undefined, unreadable: BusbarError | undefined): readonly BoundSubscription[] {
+  /** Undefined when the subscription is through with the record, else how the record is handed back. */
+  async #run(
+    subscription: BoundSubscription,
+    delivery: Delivery,
+    arrival: Arrival,
+    remember: boolean,
+  ): Promise<Outcome | undefined> {
+    try {
+      const concluded = await subscription.run(delivery, arrival)
+      const end = arrival.slot.ends.find(each => each.aborted)
+      // It has finished, but its settlement counts no more: it comes again.
+      if (end) return this.#handBack(subscription, delivery, arrival, end.reason)
+      if (remember) this.#remember(delivery.record, subscription)
+      this.#options.onDelivery?.({ ...describeDelivery(subscription, delivery, arrival), ...concluded })
+      return undefined
+    } catch (thrown) {
+      return this.#handBack(subscription, delivery, arrival, thrown)
+    } finally {
+      arrival.slot.retire()
+    }
+  }
+
+  #wanting(
+    record: InboundRecord,
+    envelope: Envelope | undefined,
+    unreadable: BusbarError | undefined,
+  ): readonly BoundSubscription[] {
     const candidates = this.#byTopic.get(record.topic) ?? []
     // Whose event it is can't be told from an envelope that can't be read: it is a failure of each.
-    const accepting = unreadable ? candidates : candidates.filter(each => each.accepts(envelope, () => isSoleRequest(candidates, record)))
-    if (accepting.length === 0 && candidates.length > 0 && !envelope) this.#warnOfForeign(record)
+    const accepting = candidates.filter(
+      each =>
+        each.isFor(record) && (unreadable ?? each.accepts(envelope, () => isSoleRequest(candidates, record))),
+    )
+    if (accepting.length === 0 && candidates.length > 0) this.#warnOfIgnored(record, envelope)
     const finished = this.#finished.get(record)
     return finished ? accepting.filter(each => !finished.has(each)) : accepting
   }
@@ -109,21 +157,21 @@ export class Consumer {
     this.#finished.set(record, finished.add(subscription))
   }
 
-  #handBack(
-    delivery: Delivery,
-    envelope: Envelope | undefined,
-    failed: readonly Failure[],
-    ends: readonly AbortSignal[],
-  ): Outcome {
-    const delayMs = this.#delayAfter(delivery.attempt)
-    const ended = ends.some(end => end.aborted)
-    for (const { subscription, thrown } of failed) {
-      const fields = describeDelivery(subscription, delivery, envelope)
+  #handBack(subscription: BoundSubscription, delivery: Delivery, arrival: Arrival, thrown: unknown): Outcome {
+    const { slot } = arrival
+    const fields = describeDelivery(subscription, delivery, arrival)
+    this.#options.onDelivery?.({ ...fields, outcome: 'handed back', error: thrown })
+    if (slot.draining.aborted || slot.ends.some(end => end.aborted)) {
       // After its end a handler fails because it was told to stop: that is no failure of its own.
-      if (ended) this.#options.logger.debug(fields, 'handed back: the partition moved away or the drain deadline passed')
-      else this.#options.logger.error({ ...fields, ...describeError(thrown), redeliveryMs: delayMs }, 'handler failed: the record is handed back')
+      this.#options.logger.debug(fields, 'handed back: the partition moved away or the bus is closing')
+      return { kind: 'nack', cause: thrown }
     }
-    return { kind: 'nack', delayMs, cause: failed[0]?.thrown }
+    const delayMs = this.#delayAfter(delivery.attempt)
+    this.#options.logger.error(
+      { ...fields, ...describeError(thrown), redeliveryMs: delayMs },
+      'handler failed: the record is handed back',
+    )
+    return { kind: 'nack', delayMs, cause: thrown }
   }
 
   #delayAfter(attempt: number): number {
@@ -132,13 +180,45 @@ export class Consumer {
     return Math.round(full * (0.75 + this.#options.runtime.random() / 4))
   }
 
-  #warnOfForeign(record: InboundRecord): void {
-    if (this.#warnedTopics.has(record.topic)) return
-    this.#warnedTopics.add(record.topic)
+  #warnOfIgnored(record: InboundRecord, envelope: Envelope | undefined): void {
+    const { topic, partition, offset } = record
+    if (originOf(record) !== record) {
+      // Somebody counts on it: it failed before, and was retried or replayed.
+      const fields = {
+        topic,
+        partition,
+        offset,
+        id: envelope?.id,
+        group: groupOf(record),
+        subscription: subscriptionOf(record),
+      }
+      this.#options.logger.warn(fields, 'ignored a record that came back to a subscription that is not here')
+      return
+    }
+    if (envelope || this.#warnedTopics.has(topic)) return
+    this.#warnedTopics.add(topic)
     this.#options.logger.warn(
-      { topic: record.topic, partition: record.partition, offset: record.offset },
+      { topic, partition, offset },
       'ignored records without CloudEvents headers: declare an event of this topic with foreign: true to receive them',
     )
+  }
+}
+
+function read(record: InboundRecord): {
+  envelope: Envelope | undefined
+  unreadable: BusbarError | undefined
+} {
+  try {
+    return { envelope: readEnvelope(record), unreadable: undefined }
+  } catch (thrown) {
+    return {
+      envelope: undefined,
+      unreadable: BusbarError.from(
+        thrown,
+        'ENVELOPE_INVALID',
+        `reading the envelope of ${positionId(record)}`,
+      ),
+    }
   }
 }
 
@@ -147,11 +227,15 @@ function isSoleRequest(candidates: readonly BoundSubscription[], record: Inbound
   return candidates.length === 1 && Object.hasOwn(record.headers, 'kafka_correlationId')
 }
 
-function describeDelivery(subscription: BoundSubscription, delivery: Delivery, envelope: Envelope | undefined): object {
+function describeDelivery(
+  subscription: BoundSubscription,
+  delivery: Delivery,
+  { envelope, attempt }: Arrival,
+): Omit<DeliveryReport, 'outcome'> {
   const { topic, partition, offset } = delivery.record
   const id = envelope?.id ?? positionId(delivery.record)
   const { name, group, contract } = subscription
-  return { event: contract.name, id, group, subscription: name, attempt: delivery.attempt, topic, partition, offset }
+  return { event: contract.name, id, group, subscription: name, attempt, topic, partition, offset }
 }
 
 function describeError(thrown: unknown): { code: string; err: unknown } {

@@ -4,7 +4,11 @@ import { type Envelope, positionId } from './envelope.js'
 import type { BusbarError } from './error.js'
 import { MessageHeaders } from './headers.js'
 import type { Logger } from './logger.js'
-import type { Delivery, InboundRecord } from './transport.js'
+import type { OwnTopic } from './own-topic.js'
+import { type Origin, originOf } from './return-headers.js'
+import type { DeliverySlot } from './runner.js'
+import type { Runtime } from './runtime.js'
+import type { InboundRecord, OutboundRecord } from './transport.js'
 
 /** What a record-phase middleware knows of the delivery that it surrounds. */
 export interface RecordContext {
@@ -36,7 +40,43 @@ export interface RecordContext {
   readonly values: ContextValues
   /** The record as it came. */
   readonly record: InboundRecord
+  /** Where the record was published first: elsewhere if it came back by a retry topic. */
+  readonly origin: Origin
+  readonly runtime: Runtime
+  /** Sends records of middleware's own: retries, dead letters. Makes sure of their topic first. */
+  readonly forward: Forward
+  /**
+   * Waits without taking up room: the key waits, and other keys run in its place. Rejects when the delivery ends, or the
+   * subscription is being closed; then let the rejection pass, and the record is handed back.
+   */
+  wait(delayMs: number): Promise<void>
+  /** As {@link wait}, until `go` is called; `register` returns what withdraws it. */
+  waitFor(register: (go: () => void) => () => void): Promise<void>
+  /** Counts the attempt on, with a signal of its own: for what runs the inside again. */
+  nextAttempt(): void
+  /** Aborts {@link signal} for a reason of this attempt's own, such as a time limit. */
+  abort(reason: unknown): void
+  /** Whether this delivery has ended, so that a failure is not its own: the partition moved away, or the bus is closing. */
+  readonly ended: boolean
+  /** What became of the delivery, if not just `done`; what sets it says so with {@link conclude}. */
+  readonly conclusion: Conclusion
+  /** `error`: the failure that led to it. */
+  conclude(conclusion: Conclusion, error?: unknown): void
 }
+
+/** What becomes of a delivery to a subscription that does not fail. */
+export type Conclusion =
+  /** Its handler has run. */
+  | 'done'
+  /** It needed no handling: a duplicate, filtered out, or a request that has expired. */
+  | 'skipped'
+  /** It failed for good and stands in the dead-letter topic. */
+  | 'dead-lettered'
+  /** It failed and stands in a retry topic. */
+  | 'rescheduled'
+
+/** Sends one record after making sure of its topic, one of the bus's own; resolves when it is stored. */
+export type Forward = (topic: OwnTopic, record: Omit<OutboundRecord, 'topic'>) => Promise<void>
 
 /** What an event-phase middleware and a handler know: the delivery and its decoded payload. */
 export interface EventContext<Payload = unknown> extends RecordContext {
@@ -55,21 +95,60 @@ export interface PublishContext<Payload = unknown> {
   readonly values: ContextValues
 }
 
+/** How a delivery reached its subscriptions. */
+export interface Arrival {
+  /** 1 for a record that is handled the first time. */
+  readonly attempt: number
+  readonly envelope: Envelope | undefined
+  /** Why the envelope can't be read. */
+  readonly unreadable: BusbarError | undefined
+  readonly slot: DeliverySlot
+  readonly collector: BatchCollector | undefined
+}
+
+/** What the contexts of a subscription have in common. */
+export interface DeliveryPlace {
+  readonly group: string | false
+  readonly subscription: string
+  readonly event: string
+  readonly logger: Logger
+  readonly runtime: Runtime
+  readonly forward: Forward
+}
+
 /** The context of one delivery to one subscription. What costs anything is made when it is first asked for. */
 export class DeliveryContext implements EventContext {
   readonly group: string | false
   readonly subscription: string
   readonly record: InboundRecord
-  readonly attempt: number
+  readonly runtime: Runtime
+  readonly forward: Forward
+  /** Counted on by what retries in place. */
+  attempt: number
+  conclusion: Conclusion = 'done'
+  /** The failure that led to the conclusion. */
+  failure: unknown
+  /** What the handler's completion is remembered with: the encoded reply of a request. */
+  result: Uint8Array | undefined
+  /** Answers a duplicate with the result of its first delivery. */
+  replay: ((context: DeliveryContext, result: Uint8Array) => Promise<void>) | undefined
+  /** What a failure is remembered with, if it is an answer: a declared error to a request. */
+  resultOf: ((thrown: unknown) => Promise<Uint8Array> | undefined) | undefined
+  /** Called when the handler of a batch gets this record. */
+  onStart: (() => void) | undefined
+  /** Runs something as if inside of the handler's asynchronous context. */
+  scope: (<R>(run: () => R) => R) | undefined
   /** Set between the record phase and the event phase. */
   payload: unknown
   /** Why the envelope cannot be read; decoding fails with it. */
-  unreadable: BusbarError | undefined
+  readonly unreadable: BusbarError | undefined
   /** The batch that the handler of a batch subscription gets this record with. */
-  collector: BatchCollector | undefined
+  readonly collector: BatchCollector | undefined
   readonly #envelope: Envelope | undefined
   readonly #event: string
   readonly #logger: Logger
+  readonly #slot: DeliverySlot
+  /** Signals that end it: its partition's, the drain deadline's, and its subscription's. */
   readonly #ends: readonly AbortSignal[]
   #headers: MessageHeaders | undefined
   #linked: AbortController | undefined
@@ -78,25 +157,27 @@ export class DeliveryContext implements EventContext {
   #onEnd: ((event: Event) => void) | undefined
   #isReleased = false
 
-  constructor(
-    place: { readonly group: string | false; readonly subscription: string; readonly event: string; readonly logger: Logger },
-    delivery: Delivery,
-    envelope: Envelope | undefined,
-    /** Signals that end a delivery: its partition's, and the drain deadline's. */
-    ends: readonly AbortSignal[],
-  ) {
+  constructor(place: DeliveryPlace, record: InboundRecord, arrival: Arrival, end: AbortSignal) {
     this.group = place.group
     this.subscription = place.subscription
     this.#event = place.event
     this.#logger = place.logger
-    this.record = delivery.record
-    this.attempt = delivery.attempt
-    this.#envelope = envelope
-    this.#ends = ends
+    this.record = record
+    this.attempt = arrival.attempt
+    this.unreadable = arrival.unreadable
+    this.collector = arrival.collector
+    this.#envelope = arrival.envelope
+    this.#slot = arrival.slot
+    this.#ends = [...arrival.slot.ends, end]
+    this.runtime = place.runtime
+    this.forward = place.forward
   }
 
   get id(): string {
-    return this.#envelope?.id ?? positionId(this.record)
+    return this.#envelope?.id ?? positionId(this.origin)
+  }
+  get origin(): Origin {
+    return originOf(this.record)
   }
   get event(): string {
     return this.#event
@@ -136,9 +217,59 @@ export class DeliveryContext implements EventContext {
     this.#onEnd = onEnd
     return linked.signal
   }
-  /** Whether the result no longer counts. */
+  wait(delayMs: number): Promise<void> {
+    return this.waitFor(go => {
+      const timer = this.runtime.setTimer(delayMs, go)
+      return () => timer.cancel()
+    })
+  }
+  async waitFor(register: (go: () => void) => () => void): Promise<void> {
+    const signals = [...this.#ends, this.#slot.draining]
+    const aborted = signals.find(signal => signal.aborted)
+    if (aborted) throw aborted.reason
+    const waited = new Promise<void>((resolve, reject) => {
+      const stopListening = () => {
+        for (const signal of signals) signal.removeEventListener('abort', onAbort)
+      }
+      const onAbort = (event: Event) => {
+        cancel()
+        stopListening()
+        reject((event.target as AbortSignal).reason as Error)
+      }
+      for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
+      const cancel = register(() => {
+        stopListening()
+        resolve()
+      })
+    })
+    // Last: others start in its place at once, and must come behind it where they wait for the same.
+    this.#slot.leave()
+    try {
+      await waited
+    } finally {
+      await this.#slot.enter()
+    }
+    // Room may have come long after the wait was over.
+    const late = signals.find(signal => signal.aborted)
+    if (late) throw late.reason
+  }
+  conclude(conclusion: Conclusion, error?: unknown): void {
+    this.conclusion = conclusion
+    this.failure = error
+  }
+  nextAttempt(): void {
+    this.release()
+    this.attempt += 1
+    this.#linked = undefined
+    this.#onEnd = undefined
+    this.#child = undefined
+  }
+  abort(reason: unknown): void {
+    void this.signal
+    this.#linked?.abort(reason)
+  }
   get ended(): boolean {
-    return this.#ends.some(end => end.aborted)
+    return this.#slot.draining.aborted || this.#ends.some(end => end.aborted)
   }
   /** Lets go of the partition's signals, which live longer than this delivery. */
   release(): void {

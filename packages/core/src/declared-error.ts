@@ -1,4 +1,11 @@
-import { type AnySchema, type Codec, codecOf, type Schema, type SchemaInput, type SchemaOutput } from './codec.js'
+import {
+  type AnySchema,
+  type Codec,
+  codecOf,
+  type Schema,
+  type SchemaInput,
+  type SchemaOutput,
+} from './codec.js'
 import { BusbarError } from './error.js'
 import { requireName } from './event.js'
 
@@ -36,7 +43,10 @@ export function defineError<S extends AnySchema>(
 ): DeclaredErrorClass<SchemaInput<S>, SchemaOutput<S>>
 /** Declares an error whose data is typed by the type argument, not validated. */
 export function defineError<Data = undefined>(name: string): DeclaredErrorClass<Data, Data>
-export function defineError<In, Out>(name: string, options: { readonly data?: Schema<In, Out> } = {}): DeclaredErrorClass<In, Out> {
+export function defineError<In, Out>(
+  name: string,
+  options: { readonly data?: Schema<In, Out> } = {},
+): DeclaredErrorClass<In, Out> {
   requireName('defineError', name)
   return class extends DeclaredError<Out> {
     static readonly errorName = name

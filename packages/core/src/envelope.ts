@@ -1,11 +1,19 @@
 import type { Codec } from './codec.js'
 import { BusbarError } from './error.js'
 import { MessageHeaders } from './headers.js'
+import { originOf } from './return-headers.js'
 import { isoTime } from './runtime.js'
 import type { InboundRecord } from './transport.js'
 
 /** Names of headers on the wire: CloudEvents 1.0, Kafka protocol binding, binary mode. */
-const ce = { version: 'ce_specversion', id: 'ce_id', type: 'ce_type', source: 'ce_source', time: 'ce_time', schema: 'ce_dataschema' } as const
+const ce = {
+  version: 'ce_specversion',
+  id: 'ce_id',
+  type: 'ce_type',
+  source: 'ce_source',
+  time: 'ce_time',
+  schema: 'ce_dataschema',
+} as const
 
 /** What the CloudEvents headers of a record say. */
 export interface Envelope {
@@ -17,7 +25,11 @@ export interface Envelope {
 }
 
 /** The CloudEvents headers of a new record; `timeMs` is milliseconds since the epoch. */
-export function envelopeHeaders(envelope: Envelope, timeMs: number, codec: Codec<never, unknown>): Record<string, string | Uint8Array> {
+export function envelopeHeaders(
+  envelope: Envelope,
+  timeMs: number,
+  codec: Codec<never, unknown>,
+): Record<string, string | Uint8Array> {
   const headers: Record<string, string | Uint8Array> = {
     [ce.version]: '1.0',
     [ce.id]: envelope.id,
@@ -39,15 +51,19 @@ export function readEnvelope(record: InboundRecord): Envelope | undefined {
   const headers = new MessageHeaders(record.headers)
   try {
     const type = headers.get(ce.type) as string
-    const id = headers.get(ce.id) ?? positionId(record)
+    const id = headers.get(ce.id) ?? positionId(originOf(record))
     return { id, type, source: headers.get(ce.source) ?? '' }
   } catch (cause) {
     const where = `${record.topic}/${record.partition}@${record.offset}`
-    throw new BusbarError('ENVELOPE_INVALID', `the CloudEvents headers of record ${where} are not valid UTF-8`, { cause })
+    throw new BusbarError(
+      'ENVELOPE_INVALID',
+      `the CloudEvents headers of record ${where} are not valid UTF-8`,
+      { cause },
+    )
   }
 }
 
 /** The id of a record that carries none: where it stands in the log is unique, too. */
-export function positionId(record: InboundRecord): string {
+export function positionId(record: Pick<InboundRecord, 'topic' | 'partition' | 'offset'>): string {
   return `${record.topic}/${record.partition}@${record.offset}`
 }

@@ -1,6 +1,13 @@
-import { type AnySchema, type Codec, codecOf, type Schema, type SchemaInput, type SchemaOutput } from './codec.js'
+import {
+  type AnySchema,
+  type Codec,
+  codecOf,
+  type Schema,
+  type SchemaInput,
+  type SchemaOutput,
+} from './codec.js'
 import { BusbarError } from './error.js'
-import { type ContractTopic, topicOf, type TopicOptions } from './topic.js'
+import { type ContractTopic, type TopicOptions, topicOf } from './topic.js'
 
 /** What a user declares of an event besides its schema. */
 export interface EventOptions<In> {
@@ -45,7 +52,10 @@ export function defineEvent<S extends AnySchema>(
   options: EventOptions<SchemaInput<S>> & { readonly schema: S },
 ): EventDefinition<SchemaOutput<S>, SchemaInput<S>>
 /** Declares an event without a schema: JSON, typed by the type argument, not validated. */
-export function defineEvent<Payload = unknown>(name: string, options?: EventOptions<Payload>): EventDefinition<Payload>
+export function defineEvent<Payload = unknown>(
+  name: string,
+  options?: EventOptions<Payload>,
+): EventDefinition<Payload>
 export function defineEvent<Out, In>(
   name: string,
   options: EventOptions<In> & { readonly schema?: Schema<In, Out> } = {},
@@ -64,6 +74,9 @@ export function defineEvent<Out, In>(
 /** Refuses a name that is not a non-empty text of printable characters. */
 export function requireName(doing: string, name: unknown): void {
   if (typeof name !== 'string' || !/^[^\s\p{C}]+$/u.test(name)) {
-    throw new BusbarError('CONFIG_INVALID', `${doing}: the name must be a non-empty text without spaces, got ${JSON.stringify(name)}`)
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `${doing}: the name must be a non-empty text without spaces, got ${JSON.stringify(name)}`,
+    )
   }
 }

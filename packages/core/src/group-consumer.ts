@@ -1,6 +1,7 @@
 import { BatchRunner } from './batch-runner.js'
 import { Consumer, type ConsumerOptions } from './consume.js'
 import { LaneRunner } from './lane-runner.js'
+import type { OwnTopic } from './own-topic.js'
 import type { Runner } from './runner.js'
 import type { BoundSubscription } from './subscription.js'
 import type { ContractTopic } from './topic.js'
@@ -16,12 +17,17 @@ export interface GroupSettings {
 }
 
 /** Where a group's records come from: a transport subscription, or readers without a group for a broadcast. */
-export type Intake = Pick<TransportSubscription, 'closed' | 'setTopics' | 'pause' | typeof Symbol.asyncDispose>
+export type Intake = Pick<
+  TransportSubscription,
+  'closed' | 'setTopics' | 'pause' | typeof Symbol.asyncDispose
+>
 
 export interface GroupConsumerOptions extends ConsumerOptions {
   readonly settings: GroupSettings
   /** Makes sure of a topic before it is joined. */
   readonly ensureTopic: (topic: ContractTopic) => Promise<void> | undefined
+  /** Makes sure of a topic by which records come back; false if there is none and none may be created. */
+  readonly ensureReturnTopic: (topic: OwnTopic) => Promise<boolean>
   readonly open: (topics: readonly string[], deliver: Deliver) => Promise<Intake>
 }
 
@@ -71,9 +77,10 @@ export class GroupConsumer {
   /** Joins, or rejoins when the topics have changed; resolves when this member can receive. */
   join(): Promise<void> {
     return this.#change(async () => {
-      const topics = this.consumer.topics
-      if (topics.length === 0 || sameTopics(topics, this.#joined)) return
-      for (const each of this.consumer.subscriptions) await this.#options.ensureTopic(each.contract.topic)
+      if (this.consumer.subscriptions.length === 0) return
+      this.consumer.freeze()
+      const topics = await this.#ensureTopics()
+      if (sameTopics(topics, this.#joined)) return
       if (this.#intake) await this.#intake.setTopics(topics)
       else this.#intake = await this.#open(topics)
       this.#joined = topics
@@ -97,15 +104,15 @@ export class GroupConsumer {
   async remove(subscription: BoundSubscription, deadline: AbortSignal): Promise<void> {
     this.consumer.remove(subscription)
     const topic = subscription.contract.topic.name
-    if (this.consumer.topics.length === 0) return this.close(deadline)
+    if (this.consumer.subscriptions.length === 0) return this.close(deadline)
     const batches = subscription.batch && this.#batches.get(topic)
     if (batches) {
-      this.#batches.delete(topic)
+      for (const each of [topic, ...subscription.returnTopics]) this.#batches.delete(each)
       await batches.drain(deadline)
     } else {
       await subscription.finish(deadline)
     }
-    if (this.#intake && !this.consumer.topics.includes(topic)) await this.join()
+    if (this.#intake) await this.join()
   }
 
   /** Stops the intake, lets what runs finish until `deadline`, commits, and leaves. */
@@ -121,14 +128,31 @@ export class GroupConsumer {
 
   async #open(topics: readonly string[]): Promise<Intake> {
     const intake = await this.#options.open(topics, this.#deliver)
-    intake.closed.catch((thrown: unknown) => this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'))
+    intake.closed.catch((thrown: unknown) =>
+      this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'),
+    )
     return intake
+  }
+
+  async #ensureTopics(): Promise<readonly string[]> {
+    const topics = new Set<string>()
+    for (const subscription of this.consumer.subscriptions) {
+      const { topic } = subscription.contract
+      await this.#options.ensureTopic(topic)
+      topics.add(topic.name)
+      const runner = this.#batches.get(topic.name)
+      for (const name of subscription.returnTopics) {
+        if (await this.#options.ensureReturnTopic({ name, like: topic.name })) topics.add(name)
+        if (runner && subscription.batch) this.#batches.set(name, runner)
+      }
+    }
+    return [...topics]
   }
 
   readonly #deliver: Deliver = batch => (this.#batches.get(batch.topic) ?? this.#lanes).deliver(batch)
 
   get #runners(): readonly Runner[] {
-    return [this.#lanes, ...this.#batches.values()]
+    return [this.#lanes, ...new Set(this.#batches.values())]
   }
 
   #change(change: () => Promise<void>): Promise<void> {

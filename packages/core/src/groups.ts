@@ -1,26 +1,44 @@
 import { openBroadcast } from './broadcast.js'
-import { type BusSettings, positive, type SubscribeOptions } from './bus-options.js'
+import type { BusSettings, SubscribeOptions } from './bus-options.js'
+import type { DeliveryReport } from './consume.js'
 import { BusbarError } from './error.js'
 import { GroupConsumer, type GroupSettings } from './group-consumer.js'
+import type { OwnTopic, OwnTopics } from './own-topic.js'
 import { untilAborted } from './runner.js'
 import type { BoundSubscription } from './subscription.js'
 import type { TopicRegistry } from './topic-registry.js'
+import { positive } from './validate.js'
 
 /** The groups that this bus takes part in, by name; `false` is its broadcast subscriptions. */
 export class Groups {
   readonly #settings: BusSettings
   readonly #topics: TopicRegistry
+  readonly #ownTopics: OwnTopics
+  readonly #onDelivery: (report: DeliveryReport) => void
   readonly #groups = new Map<string | false, GroupConsumer>()
   /** Subscriptions on their way out. */
   readonly #removing = new Set<Promise<void>>()
 
-  constructor(settings: BusSettings, topics: TopicRegistry) {
+  constructor(
+    settings: BusSettings,
+    topics: TopicRegistry,
+    ownTopics: OwnTopics,
+    onDelivery: (report: DeliveryReport) => void,
+  ) {
     this.#settings = settings
     this.#topics = topics
+    this.#ownTopics = ownTopics
+    this.#onDelivery = onDelivery
   }
 
   get all(): readonly GroupConsumer[] {
     return [...this.#groups.values()]
+  }
+
+  /** The topics that this bus subscribed to in a group. */
+  topicsOf(group: string): readonly string[] {
+    const subscriptions = this.#groups.get(group)?.consumer.subscriptions ?? []
+    return [...new Set(subscriptions.map(each => each.contract.topic.name))]
   }
 
   /**
@@ -58,17 +76,33 @@ export class Groups {
     return Promise.allSettled([...this.all.map(group => group.close(deadline)), ...removing])
   }
 
-  #settingsOf(options: SubscribeOptions, existing: GroupSettings | undefined, { name, group }: BoundSubscription): GroupSettings {
+  #settingsOf(
+    options: SubscribeOptions,
+    existing: GroupSettings | undefined,
+    { name, group }: BoundSubscription,
+  ): GroupSettings {
     if (options.from !== undefined && options.from !== 'earliest' && options.from !== 'latest') {
-      throw new BusbarError('CONFIG_INVALID', `subscription ${name}: option "from" must be "earliest" or "latest", got ${String(options.from)}`)
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `subscription ${name}: option "from" must be "earliest" or "latest", got ${String(options.from)}`,
+      )
     }
     if (options.from !== undefined && group === false) {
-      throw new BusbarError('CONFIG_INVALID', `subscription ${name}: option "from" has no meaning for a broadcast, which gets what is published from now on`)
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `subscription ${name}: option "from" has no meaning for a broadcast, which gets what is published from now on`,
+      )
     }
     const settings: GroupSettings = {
       from: options.from ?? existing?.from ?? 'earliest',
-      concurrency: positive('concurrency', options.concurrency ?? existing?.concurrency ?? this.#settings.concurrency),
-      maxInFlight: positive('maxInFlight', options.maxInFlight ?? existing?.maxInFlight ?? this.#settings.maxInFlight),
+      concurrency: positive(
+        'concurrency',
+        options.concurrency ?? existing?.concurrency ?? this.#settings.concurrency,
+      ),
+      maxInFlight: positive(
+        'maxInFlight',
+        options.maxInFlight ?? existing?.maxInFlight ?? this.#settings.maxInFlight,
+      ),
     }
     for (const setting of ['from', 'concurrency', 'maxInFlight'] as const) {
       if (existing && existing[setting] !== settings[setting]) {
@@ -81,6 +115,21 @@ export class Groups {
     return settings
   }
 
+  async #ensureReturnTopic(topic: OwnTopic): Promise<boolean> {
+    try {
+      await this.#ownTopics.ensure(topic)
+      return true
+    } catch (thrown) {
+      if (this.#settings.createTopics || !(thrown instanceof BusbarError && thrown.code === 'TOPIC_MISSING'))
+        throw thrown
+      this.#settings.logger.warn(
+        { topic: topic.name },
+        'this topic is missing and may not be created: records cannot come back by it',
+      )
+      return false
+    }
+  }
+
   #create(group: string | false, settings: GroupSettings): GroupConsumer {
     const { transport, runtime, logger, redelivery } = this.#settings
     const { maxInFlight, from } = settings
@@ -89,7 +138,9 @@ export class Groups {
       runtime,
       logger,
       redelivery,
+      onDelivery: this.#onDelivery,
       ensureTopic: topic => this.#topics.ensure(topic),
+      ensureReturnTopic: topic => this.#ensureReturnTopic(topic),
       open: (topics, deliver) =>
         group === false
           ? openBroadcast({ transport, runtime, logger, maxInFlight, deliver }, topics)
@@ -106,8 +157,14 @@ function refuseClash(added: BoundSubscription, existing: readonly BoundSubscript
       `${where} has a subscription named ${added.name} already: give the second handler of ${added.contract.name} a name of its own (option "name")`,
     )
   }
-  if (added.contract.kind === 'request' && existing.some(each => each.contract.kind === 'request' && each.contract.name === added.contract.name)) {
-    throw new BusbarError('CONFIG_INVALID', `${where} answers ${added.contract.name} already: one reply is all that a requester gets from a group`)
+  if (
+    added.contract.kind === 'request' &&
+    existing.some(each => each.contract.kind === 'request' && each.contract.name === added.contract.name)
+  ) {
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `${where} answers ${added.contract.name} already: one reply is all that a requester gets from a group`,
+    )
   }
   const ofTopic = existing.filter(each => each.contract.topic.name === added.contract.topic.name)
   if (ofTopic.length > 0 && (added.batch ?? ofTopic.some(each => each.batch))) {

@@ -27,7 +27,11 @@ export class MessageHeaders implements Iterable<[name: string, value: Uint8Array
     try {
       return utf8.decode(bytes)
     } catch (cause) {
-      throw new BusbarError('HEADER_INVALID', `header "${name}" (${bytes.length} bytes) is not valid UTF-8: read it with bytes("${name}")`, { cause })
+      throw new BusbarError(
+        'HEADER_INVALID',
+        `header "${name}" (${bytes.length} bytes) is not valid UTF-8: read it with bytes("${name}")`,
+        { cause },
+      )
     }
   }
 
@@ -57,7 +61,10 @@ export function checkUserHeaders(headers: UserHeaders, doing: string): void {
   for (const [name, value] of Object.entries(headers)) {
     // `__proto__` can be no property of a plain object, and headers travel as one.
     if (name === '' || name === '__proto__' || reserved.test(name)) {
-      throw new BusbarError('HEADER_INVALID', `${doing}: header "${name}" is reserved for the envelope: choose another name`)
+      throw new BusbarError(
+        'HEADER_INVALID',
+        `${doing}: header "${name}" is reserved for the envelope: choose another name`,
+      )
     }
     const isFit = typeof value === 'string' ? value.isWellFormed() : value instanceof Uint8Array
     if (!isFit || !name.isWellFormed()) {

@@ -12,10 +12,20 @@ export type { BusEvent } from './bus-event.js'
 export type { BusOptions, SubscribeBatchOptions, SubscribeOptions } from './bus-options.js'
 export type { AnySchema, Codec, Schema, SchemaInput, SchemaOutput } from './codec.js'
 export type { Layer, Next } from './compose.js'
-export type { EventContext, PublishContext, RecordContext } from './context.js'
+export type { DeliveryReport } from './consume.js'
+export type { Conclusion, EventContext, Forward, PublishContext, RecordContext } from './context.js'
 export { type ContextKey, type ContextValues, createContextKey } from './context-values.js'
+export type { DeadLetter } from './dead-letter.js'
+export type {
+  DeadLetterFilter,
+  DeadLetters,
+  RedriveOptions,
+  RedriveProgress,
+  RedriveResult,
+} from './dead-letters.js'
 export { DeclaredError, type DeclaredErrorClass, defineError } from './declared-error.js'
-export { BusbarError, type BusbarErrorCode, type RecordFailure } from './error.js'
+// For authors of transports.
+export { BusbarError, type BusbarErrorCode, type RecordFailure, reasonOf } from './error.js'
 export {
   type AnyEvent,
   defineEvent,
@@ -25,21 +35,29 @@ export {
   type EventPayload,
 } from './event.js'
 export type { MessageHeaders, UserHeaders } from './headers.js'
+export type { Claim, Completion, IdempotencyStore } from './idempotency-store.js'
 export { consoleLogger, type Logger, type LogMethod, silentLogger } from './logger.js'
-export type { Middleware, MiddlewareLike } from './middleware.js'
-export type { PublishOptions, PublishReceipt } from './publish.js'
+export { type MemoryStoreOptions, memoryStore } from './memory-store.js'
+export { type CircuitBreakerOptions, circuitBreaker } from './middleware/circuit-breaker.js'
+export { concurrency } from './middleware/concurrency.js'
+export { type Correlation, correlation, correlationOf } from './middleware/correlation.js'
+export { deadLetter } from './middleware/dead-letter.js'
+export { filter } from './middleware/filter.js'
+export { type IdempotentOptions, idempotent } from './middleware/idempotent.js'
+export { type RetryOptions, retry } from './middleware/retry.js'
+export { type ThrottleOptions, throttle } from './middleware/throttle.js'
+export { timeout } from './middleware/timeout.js'
+export type { Middleware, MiddlewareLike, Stage } from './middleware.js'
+export { type AssignableMember, assignPartitions } from './partition-assigner.js'
+export { laneKeyOf, PartitionSession, type PartitionSessionOptions } from './partition-session.js'
+export { murmur2, partitionOfKey } from './partitioner.js'
+export { type PrefixSlot, PrefixTracker } from './prefix-tracker.js'
+export type { EncodeOptions, PublishOptions, PublishReceipt } from './publish.js'
 export { type AnyRequest, defineRequest, type RequestDefinition, type RequestOptions } from './request.js'
 export type { RequestCallOptions, RequestManyOptions, RequestOutcome } from './requester.js'
 export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js'
 export type { StandardSchema } from './standard-schema.js'
 export type { TopicOptions } from './topic.js'
-
-// For authors of transports.
-export { reasonOf } from './error.js'
-export { type AssignableMember, assignPartitions } from './partition-assigner.js'
-export { laneKeyOf, PartitionSession, type PartitionSessionOptions } from './partition-session.js'
-export { murmur2, partitionOfKey } from './partitioner.js'
-export { PrefixTracker, type PrefixSlot } from './prefix-tracker.js'
 export type {
   ConnectOptions,
   Deliver,

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
+import { BusbarError } from './error.js'
 import { Fifo } from './fifo.js'
 import { laneKeyOf } from './partition-session.js'
-import { type Runner, untilAborted, untried } from './runner.js'
+import { type DeliverySlot, type Runner, untilAborted, untried } from './runner.js'
 import type { Delivery, DeliveryBatch, Outcome } from './transport.js'
 
 export interface LaneRunnerOptions {
@@ -10,7 +11,7 @@ export interface LaneRunnerOptions {
   /** Queued deliveries of one partition above which no more of it is welcome. */
   readonly maxQueued: number
   /** Handles one delivery. Never rejects. */
-  readonly handle: (delivery: Delivery, ends: readonly AbortSignal[]) => Promise<Outcome>
+  readonly handle: (delivery: Delivery, slot: DeliverySlot) => Promise<Outcome>
 }
 
 /**
@@ -24,12 +25,17 @@ export class LaneRunner implements Runner {
   readonly #ready = new Fifo<Lane>()
   readonly #running = new Set<Delivery>()
   readonly #deadline = new AbortController()
-  #draining = false
+  readonly #drain = new AbortController()
+  /** Running deliveries that do not only wait. */
+  #active = 0
+  /** Deliveries that waited and go on when there is room. */
+  readonly #returning = new Fifo<() => void>()
   #idle: (() => void)[] = []
+  #isPumping = false
 
   constructor(options: LaneRunnerOptions) {
     this.#options = options
-    setMaxListeners(0, this.#deadline.signal)
+    setMaxListeners(0, this.#deadline.signal, this.#drain.signal)
   }
 
   get running(): number {
@@ -38,7 +44,7 @@ export class LaneRunner implements Runner {
 
   deliver(batch: DeliveryBatch): Promise<void> {
     if (batch.signal.aborted) return Promise.resolve()
-    if (this.#draining) {
+    if (this.#drain.signal.aborted) {
       for (const delivery of batch.deliveries) delivery.settle(untried)
       return Promise.resolve()
     }
@@ -49,9 +55,14 @@ export class LaneRunner implements Runner {
   }
 
   async drain(deadline: AbortSignal): Promise<void> {
-    this.#draining = true
     for (const partition of this.#partitions.values()) partition.handBack()
     this.#ready.clear()
+    this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
+    // Whoever waits for room gives up now, and needs none for that.
+    for (let returning = this.#returning.shift(); returning; returning = this.#returning.shift()) {
+      this.#active += 1
+      returning()
+    }
     if (this.#running.size === 0) return
     await untilAborted(new Promise<void>(resolve => this.#idle.push(resolve)), deadline)
     if (this.#running.size === 0) return
@@ -66,10 +77,14 @@ export class LaneRunner implements Runner {
       this.#partitions.set(batch.signal, created)
       // Every running delivery may listen to it: many listeners are no leak here.
       setMaxListeners(0, batch.signal)
-      batch.signal.addEventListener('abort', () => {
-        this.#partitions.delete(batch.signal)
-        created.drop()
-      }, { once: true })
+      batch.signal.addEventListener(
+        'abort',
+        () => {
+          this.#partitions.delete(batch.signal)
+          created.drop()
+        },
+        { once: true },
+      )
       partition = created
     }
     return partition
@@ -90,7 +105,21 @@ export class LaneRunner implements Runner {
   }
 
   #pump(): void {
-    while (this.#running.size < this.#options.concurrency) {
+    // Whoever gives room while others are started has them started by this same loop.
+    if (this.#isPumping) return
+    this.#isPumping = true
+    this.#fill()
+    this.#isPumping = false
+  }
+
+  #fill(): void {
+    while (this.#active < this.#options.concurrency) {
+      const returning = this.#returning.shift()
+      if (returning) {
+        this.#active += 1
+        returning()
+        continue
+      }
       const lane = this.#ready.shift()
       if (!lane) return
       const delivery = lane.queue.shift()
@@ -103,17 +132,90 @@ export class LaneRunner implements Runner {
     partition.queued -= 1
     partition.welcomeIfBelow(this.#options.maxQueued)
     this.#running.add(delivery)
+    this.#active += 1
+    const slot = new LaneSlot(partition.ends, this.#drain.signal, this.#room)
     const done = (outcome: Outcome) => {
       this.#running.delete(delivery)
+      this.#active -= 1
       delivery.settle(outcome)
       if (outcome.kind === 'nack') partition.handBackLane(lane)
       else if (lane.queue.length > 0) this.#ready.push(lane)
       else partition.lanes.delete(lane.key)
       partition.welcomeIfBelow(this.#options.maxQueued)
-      if (this.#running.size === 0 && this.#draining) for (const resolve of this.#idle.splice(0)) resolve()
+      if (this.#running.size === 0 && this.#drain.signal.aborted)
+        for (const resolve of this.#idle.splice(0)) resolve()
       else this.#pump()
     }
-    this.#options.handle(delivery, partition.ends).then(done, cause => done({ kind: 'nack', cause }))
+    this.#options.handle(delivery, slot).then(done, cause => done({ kind: 'nack', cause }))
+  }
+
+  /** What slots share: giving room to others, and getting it back. */
+  readonly #room: Room = {
+    give: () => {
+      this.#active -= 1
+      this.#pump()
+    },
+    take: () => {
+      // A drain starts nothing new, so whoever goes on then has the room that it gave.
+      if (this.#active >= this.#options.concurrency && !this.#drain.signal.aborted) {
+        return new Promise(resolve => this.#returning.push(resolve))
+      }
+      this.#active += 1
+      return undefined
+    },
+  }
+}
+
+interface Room {
+  give(): void
+  take(): Promise<void> | undefined
+}
+
+class LaneSlot implements DeliverySlot {
+  readonly ends: readonly AbortSignal[]
+  readonly draining: AbortSignal
+  readonly #room: Room
+  #subscriptions = 1
+  #waiting = 0
+  #gave = false
+  /** Resolves when there is room again. */
+  #taking: Promise<void> | undefined
+
+  constructor(ends: readonly AbortSignal[], draining: AbortSignal, room: Room) {
+    this.ends = ends
+    this.draining = draining
+    this.#room = room
+  }
+
+  enlist(subscriptions: number): void {
+    this.#subscriptions = subscriptions
+  }
+
+  retire(): void {
+    this.#subscriptions -= 1
+    this.#giveIfAllWait()
+  }
+
+  leave(): void {
+    this.#waiting += 1
+    this.#giveIfAllWait()
+  }
+
+  enter(): Promise<void> | undefined {
+    this.#waiting -= 1
+    // Another subscription to this record may be waiting for its room already: they go on together.
+    if (!this.#gave) return this.#taking
+    this.#gave = false
+    this.#taking = this.#room.take()?.then(() => {
+      this.#taking = undefined
+    })
+    return this.#taking
+  }
+
+  #giveIfAllWait(): void {
+    if (this.#gave || this.#waiting === 0 || this.#waiting < this.#subscriptions) return
+    this.#gave = true
+    this.#room.give()
   }
 }
 
@@ -143,7 +245,8 @@ class PartitionLanes {
 
   welcomeIfBelow(limit: number): void {
     // Half the limit: welcoming more for every single record would make many small batches.
-    if (this.#waiters.length > 0 && this.queued <= limit / 2) for (const resolve of this.#waiters.splice(0)) resolve()
+    if (this.#waiters.length > 0 && this.queued <= limit / 2)
+      for (const resolve of this.#waiters.splice(0)) resolve()
   }
 
   /** Hands back what is queued in every lane. */

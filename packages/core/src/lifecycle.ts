@@ -118,7 +118,8 @@ export class Lifecycle {
       this.#connected.reject(this.#closedError('send anything'))
       this.#ready.reject(this.#closedError('become ready'))
       const isReleased = await doneWithin(runtime, leaveMs, release())
-      if (!isReleased) logger.error(`bus ${name} did not release its transport within ${leaveMs} ms: it was given up`)
+      if (!isReleased)
+        logger.error(`bus ${name} did not release its transport within ${leaveMs} ms: it was given up`)
     }
   }
 

@@ -18,15 +18,24 @@ export interface Logger {
 
 const show = (value: unknown): string => {
   if (value instanceof Error) return value.message
-  return typeof value === 'string' ? value : inspect(value, { breakLength: Number.POSITIVE_INFINITY, compact: true })
+  return typeof value === 'string'
+    ? value
+    : inspect(value, { breakLength: Number.POSITIVE_INFINITY, compact: true })
 }
 
-const write = (level: 'warn' | 'error', bound: Record<string, unknown>) => (first: object | string, message?: string) => {
-  const fields = typeof first === 'string' ? bound : { ...bound, ...first }
-  const text = typeof first === 'string' ? first : (message ?? '')
-  const shown = Object.entries(fields).map(([name, value]) => `${name}=${show(value)}`)
-  console[level](['busbar', level, text, ...shown].filter(part => part !== '').join(' '))
-}
+const write =
+  (level: 'warn' | 'error', bound: Record<string, unknown>) => (first: object | string, message?: string) => {
+    const fields = typeof first === 'string' ? bound : { ...bound, ...first }
+    const text = typeof first === 'string' ? first : (message ?? '')
+    const shown = Object.entries(fields).map(([name, value]) => `${name}=${show(value)}`)
+    // One line, whatever an error has to say.
+    console[level](
+      ['busbar', level, text, ...shown]
+        .filter(part => part !== '')
+        .join(' ')
+        .replaceAll(/\s*[\r\n]+\s*/g, ' '),
+    )
+  }
 
 /** The default logger: warnings and errors to the console, nothing below them. */
 export const consoleLogger: Logger = createConsoleLogger({})

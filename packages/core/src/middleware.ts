@@ -11,9 +11,69 @@ import { BusbarError } from './error.js'
  */
 export interface Middleware {
   readonly name: string
+  /** Its place among those that depend on their order; see {@link Stage}. Default: anywhere. */
+  readonly stage?: Stage
+  /** Whether it runs its inside again after a failure. */
+  readonly reruns?: boolean
+  /** Whether it may fail while its inside still runs. */
+  readonly abandons?: boolean
+  /** Topics by which records of a topic come back to a group because of this middleware; the group consumes them too. */
+  readonly returnTopics?: (topic: string, group: string) => readonly string[]
   readonly publish?: Layer<PublishContext>
   readonly record?: Layer<RecordContext>
   readonly event?: Layer<EventContext>
+}
+
+/**
+ * The order of the middleware that depends on one another, from the outside to the inside. Dead letter gets what retry
+ * gave up; retry repeats what a time limit ended; a circuit breaker, a throttle and a concurrency limit hold back each
+ * attempt; a mark of completion is made for what the filter let through, and a time limit is for the handler alone.
+ */
+const stages = [
+  'dead-letter',
+  'retry',
+  'circuit-breaker',
+  'throttle',
+  'concurrency',
+  'filter',
+  'idempotent',
+  'timeout',
+] as const
+
+export type Stage = (typeof stages)[number]
+
+/**
+ * The same middleware, if those with a stage stand in the order of their stages and none stands twice.
+ * @throws BusbarError `CONFIG_INVALID`
+ */
+export function inOrder(middleware: readonly Middleware[], where: string): readonly Middleware[] {
+  const staged = middleware.filter(each => each.stage !== undefined)
+  for (const [index, each] of staged.entries()) {
+    const before = staged[index - 1]
+    if (!before) continue
+    const [outer, inner] = [stages.indexOf(before.stage as Stage), stages.indexOf(each.stage as Stage)]
+    if (outer < inner || (outer === inner && repeatable.has(each.stage as Stage))) continue
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      outer === inner
+        ? `${where}: ${each.name} is there twice: keep one`
+        : `${where}: ${before.name} stands outside of ${each.name}: the order is ${stages.join(', ')}`,
+    )
+  }
+  return middleware
+}
+
+const repeatable: ReadonlySet<Stage> = new Set(['throttle', 'concurrency', 'filter'])
+
+/**
+ * Adds a middleware before the first that belongs inside of it, unless one of its stage is there: how defaults join what
+ * a user chose.
+ */
+export function withDefault(middleware: readonly Middleware[], added: Middleware): readonly Middleware[] {
+  if (middleware.some(each => each.stage === added.stage)) return middleware
+  const place = stages.indexOf(added.stage as Stage)
+  const inner = middleware.findIndex(each => each.stage !== undefined && stages.indexOf(each.stage) > place)
+  return inner < 0 ? [...middleware, added] : middleware.toSpliced(inner, 0, added)
 }
 
 /** What `use` takes: a middleware, or just a function, which is one of the `event` phase. */
@@ -24,11 +84,16 @@ type Phase = (typeof phases)[number]
 type ContextOf<P extends Phase> = Parameters<NonNullable<Middleware[P]>>[0]
 
 /** The layers of one phase, outermost first. */
-export function layersOf<P extends Phase>(phase: P, middleware: readonly Middleware[]): NamedLayer<ContextOf<P>>[] {
+export function layersOf<P extends Phase>(
+  phase: P,
+  middleware: readonly Middleware[],
+): NamedLayer<ContextOf<P>>[] {
   return middleware.flatMap(each => {
     const run = each[phase] as Layer<ContextOf<P>> | undefined
+    if (!run) return []
     // With its `this`: a middleware may be an instance of a class.
-    return run ? [{ name: each.name, run: (context, next) => run.call(each, context, next) }] : []
+    const layer: Layer<ContextOf<P>> = (context, next) => run.call(each, context, next)
+    return [{ name: each.name, run: layer, reruns: each.reruns ?? false, abandons: each.abandons ?? false }]
   })
 }
 
@@ -38,8 +103,12 @@ export function layersOf<P extends Phase>(phase: P, middleware: readonly Middlew
  */
 export function middlewareOf(given: MiddlewareLike, doing: string): Middleware {
   if (typeof given === 'function') return { name: given.name || 'anonymous', event: given }
-  const layers = typeof given === 'object' && given !== null ? phases.map(phase => given[phase]).filter(each => each !== undefined) : []
-  if (layers.length > 0 && layers.every(each => typeof each === 'function') && typeof given.name === 'string') return given
+  const layers =
+    typeof given === 'object' && given !== null
+      ? phases.map(phase => given[phase]).filter(each => each !== undefined)
+      : []
+  if (layers.length > 0 && layers.every(each => typeof each === 'function') && typeof given.name === 'string')
+    return given
   throw new BusbarError(
     'CONFIG_INVALID',
     `${doing}: a middleware is a function (context, next), or an object with a name and at least one of publish, record, event`,

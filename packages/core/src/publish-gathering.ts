@@ -48,7 +48,10 @@ export class PublishGathering {
         for (const [at, each] of gathered.entries()) each.resolve(positions[at])
       },
       (thrown: unknown) => {
-        const refused = thrown instanceof BusbarError && thrown.code === 'PUBLISH_PARTIAL' ? failuresByIndex(thrown) : undefined
+        const refused =
+          thrown instanceof BusbarError && thrown.code === 'PUBLISH_PARTIAL'
+            ? failuresByIndex(thrown)
+            : undefined
         for (const [at, each] of gathered.entries()) {
           if (!refused) each.reject(thrown)
           else if (refused.has(at)) each.reject(refused.get(at))
@@ -60,7 +63,9 @@ export class PublishGathering {
 }
 
 function failuresByIndex(error: BusbarError): ReadonlyMap<number, BusbarError> | undefined {
-  return error.failures.length > 0 ? new Map(error.failures.map(failure => [failure.index, failure.error])) : undefined
+  return error.failures.length > 0
+    ? new Map(error.failures.map(failure => [failure.index, failure.error]))
+    : undefined
 }
 
 /** All results, or `PUBLISH_PARTIAL` with what failed; the one error itself where all failed with it. */
@@ -69,11 +74,19 @@ export async function settleAll<T>(publishes: readonly Promise<T>[]): Promise<re
   const failures: RecordFailure[] = []
   for (const [index, result] of (await Promise.allSettled(publishes)).entries()) {
     if (result.status === 'fulfilled') results.push(result.value)
-    else failures.push({ index, error: BusbarError.from(result.reason, 'PUBLISH_FAILED', `publishing record ${index}`) })
+    else
+      failures.push({
+        index,
+        error: BusbarError.from(result.reason, 'PUBLISH_FAILED', `publishing record ${index}`),
+      })
   }
   const first = failures[0]?.error
   if (!first) return results
   if (failures.length === publishes.length && failures.every(({ error }) => error === first)) throw first
   const message = `${failures.length} of ${publishes.length} records were not published, the first because: ${first.message}`
-  throw new BusbarError('PUBLISH_PARTIAL', message, { failures, cause: first, retryable: failures.some(({ error }) => error.retryable) })
+  throw new BusbarError('PUBLISH_PARTIAL', message, {
+    failures,
+    cause: first,
+    retryable: failures.some(({ error }) => error.retryable),
+  })
 }

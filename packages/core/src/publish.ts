@@ -2,6 +2,7 @@ import { after, type Codec } from './codec.js'
 import { compose } from './compose.js'
 import type { PublishContext } from './context.js'
 import { ContextValues } from './context-values.js'
+import type { Delays } from './delays.js'
 import { envelopeHeaders } from './envelope.js'
 import { BusbarError } from './error.js'
 import type { AnyEvent } from './event.js'
@@ -18,9 +19,17 @@ export interface PublishOptions {
   readonly id?: string
   /** Overrides the partition key of the contract. `null`: no key. */
   readonly key?: string | Uint8Array | null
+  /**
+   * Publishes so many milliseconds later. The event is stored at once, in a delay topic of this service, and survives
+   * restarts; instances of this service forward it when it is due. Default: 0, now.
+   */
+  readonly delayMs?: number
   /** Headers besides those of the envelope. */
   readonly headers?: UserHeaders
 }
+
+/** Options of a record that is encoded now and sent later. */
+export type EncodeOptions = Omit<PublishOptions, 'delayMs'>
 
 /** Where an event was stored, and under which id. */
 export interface PublishReceipt extends RecordPosition {
@@ -32,6 +41,7 @@ export interface PublisherOptions {
   readonly source: string
   readonly transport: Transport
   readonly topics: TopicRegistry
+  readonly delays: Delays
   readonly runtime: Runtime
   readonly middleware: () => readonly Middleware[]
   /** Undefined when publishing may go on, else a promise of it; throws or rejects when it never may. */
@@ -58,6 +68,8 @@ type Sendable = PublishContext & { readonly send: () => Promise<void> }
 
 interface Encoded {
   readonly context: PublishContext
+  /** When it is to be published, in milliseconds since the epoch; undefined: now. */
+  readonly dueAtMs: number | undefined
   readonly record: OutboundRecord
 }
 
@@ -76,15 +88,23 @@ export class Publisher {
   }
 
   /** Publishes one payload; resolves when it is stored. */
-  async publish(contract: Publishable, payload: unknown, options: PublishOptions = {}, route: Route = {}): Promise<PublishReceipt> {
-    const ready = after(this.#encode(contract, payload, options, route), encoded => this.#opened(contract, encoded))
+  async publish(
+    contract: Publishable,
+    payload: unknown,
+    options: PublishOptions = {},
+    route: Route = {},
+  ): Promise<PublishReceipt> {
+    const ready = after(this.#encode(contract, payload, options, route), encoded =>
+      this.#opened(contract, encoded),
+    )
     // Replies have no order among each other, and share their topic: none may wait for another.
     const isOrdered = contract.kind !== 'reply'
     if (!(ready instanceof Promise) && !(isOrdered && this.#tails.has(contract.topic.name))) {
       this.#chain()
       return this.#layered ? this.#accept(this.#send(ready)) : this.#send(ready)
     }
-    const inTurn = async () => this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
+    const inTurn = async () =>
+      this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
     return this.#accept(inTurn())
   }
 
@@ -94,7 +114,11 @@ export class Publisher {
   }
 
   /** Publishes many payloads; nothing is sent unless all of them can be encoded. */
-  async publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
+  async publishBatch(
+    event: AnyEvent,
+    payloads: readonly unknown[],
+    options: Omit<PublishOptions, 'id'>,
+  ): Promise<readonly PublishReceipt[]> {
     return this.#accept(this.#publishBatch(event, payloads, options))
   }
 
@@ -105,27 +129,40 @@ export class Publisher {
     return publish
   }
 
-  async #publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
-    const encoding = Promise.all(payloads.map(async (payload, index) => {
-      try {
-        return await this.#encode(event, payload, options, {})
-      } catch (thrown) {
-        const error = BusbarError.from(thrown, 'ENCODE_FAILED', `encoding ${event.name}`)
-        throw new BusbarError(error.code, `record ${index} of a batch of ${payloads.length}, nothing was sent: ${error.message}`, { cause: error })
-      }
-    }))
+  async #publishBatch(
+    event: AnyEvent,
+    payloads: readonly unknown[],
+    options: Omit<PublishOptions, 'id'>,
+  ): Promise<readonly PublishReceipt[]> {
+    const encoding = Promise.all(
+      payloads.map(async (payload, index) => {
+        try {
+          return await this.#encode(event, payload, options, {})
+        } catch (thrown) {
+          const error = BusbarError.from(thrown, 'ENCODE_FAILED', `encoding ${event.name}`)
+          throw new BusbarError(
+            error.code,
+            `record ${index} of a batch of ${payloads.length}, nothing was sent: ${error.message}`,
+            { cause: error },
+          )
+        }
+      }),
+    )
     const ready = encoding.then(encoded => this.#opened(event, encoded))
     const encoded = await this.#inTurn(event.topic.name, ready)
     if (encoded.length === 0) return []
     const { transport } = this.#options
     this.#chain()
+    if (options.delayMs) return settleAll(encoded.map(each => this.#send(each)))
     if (!this.#layered) {
       const positions = await transport.send(encoded.map(each => each.record))
       return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
     }
     const gathering = new PublishGathering(encoded.length, records => transport.send(records))
     return settleAll(
-      encoded.map((each, index) => this.#send(each, record => gathering.join(index, record)).finally(() => gathering.left())),
+      encoded.map((each, index) =>
+        this.#send(each, record => gathering.join(index, record)).finally(() => gathering.left()),
+      ),
     )
   }
 
@@ -159,19 +196,19 @@ export class Publisher {
     return opening ? opening.then(ensure) : ensure()
   }
 
-  async #send({ context, record }: Encoded, sendRecord = this.#sendRecord): Promise<PublishReceipt> {
+  async #send({ context, record, dueAtMs }: Encoded, sendRecord = this.#sendRecord): Promise<PublishReceipt> {
     let position: RecordPosition | undefined
     let isSent = false
     const send = async () => {
-      position = await sendRecord(record)
+      position = await (dueAtMs === undefined
+        ? sendRecord(record)
+        : this.#options.delays.schedule(record, dueAtMs))
       isSent = true
     }
     const chain = this.#chain()
     if (this.#layered) await chain(Object.assign(context, { send }))
     else await send()
-    if (!isSent) {
-      throw new BusbarError('MIDDLEWARE_MISUSED', `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`)
-    }
+    if (!isSent) throw notSent(context)
     // Without a position only where others of its batch were refused: then the batch as a whole rejects.
     return { id: context.id, ...(position as unknown as RecordPosition) }
   }
@@ -190,13 +227,51 @@ export class Publisher {
     return this.#onion
   }
 
-  #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
+  /** The record that `publish` would send, without sending it: encoded, in its envelope, through the publish onion. */
+  async encode(
+    contract: Publishable,
+    payload: unknown,
+    options: PublishOptions = {},
+  ): Promise<OutboundRecord> {
+    if (options.delayMs !== undefined) {
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `encoding ${contract.name}: a record has no delay: leave out "delayMs" and send it later`,
+      )
+    }
+    this.#options.topics.declare(contract.topic)
+    const { context, record } = await this.#encode(contract, payload, options, {})
+    // Not the onion of `publish`: that one is made at the first send, when no more middleware can be added.
+    const layers = layersOf('publish', this.#options.middleware())
+    let isSent = false
+    await compose<PublishContext>(layers, () => {
+      isSent = true
+    })(context)
+    if (!isSent) throw notSent(context)
+    return record
+  }
+
+  #encode(
+    contract: Publishable,
+    payload: unknown,
+    options: PublishOptions,
+    route: Route,
+  ): Encoded | Promise<Encoded> {
     const { runtime, source } = this.#options
     const type = contract.name
+    if (options.delayMs !== undefined && !(options.delayMs >= 0 && Number.isFinite(options.delayMs))) {
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `publishing ${type}: option "delayMs" must be a number of milliseconds, got ${options.delayMs}`,
+      )
+    }
     if (options.headers) checkUserHeaders(options.headers, `publishing ${type}`)
     const id = options.id ?? runtime.uuid()
     if (typeof id !== 'string' || id === '' || !id.isWellFormed()) {
-      throw new BusbarError('HEADER_INVALID', `publishing ${type}: option "id" must be a non-empty, well-formed text`)
+      throw new BusbarError(
+        'HEADER_INVALID',
+        `publishing ${type}: option "id" must be a non-empty, well-formed text`,
+      )
     }
     const timestampMs = runtime.now()
     const headers = envelopeHeaders({ id, type, source }, timestampMs, contract.codec)
@@ -213,6 +288,7 @@ export class Publisher {
     }
     return after(encodeValue(contract, payload), value => ({
       context,
+      dueAtMs: options.delayMs ? timestampMs + options.delayMs : undefined,
       record: {
         topic: context.topic,
         ...(route.partition === undefined ? undefined : { partition: route.partition }),
@@ -225,10 +301,20 @@ export class Publisher {
   }
 }
 
+function notSent(context: PublishContext): BusbarError {
+  return new BusbarError(
+    'MIDDLEWARE_MISUSED',
+    `a middleware ended the publish of ${context.event} without sending it: throw an error to refuse a publish`,
+  )
+}
+
 function encodeValue(contract: Publishable, payload: unknown): Uint8Array | Promise<Uint8Array> {
   const fail = (thrown: unknown): never => {
     const error = BusbarError.from(thrown, 'ENCODE_FAILED', 'the codec failed')
-    throw new BusbarError(error.code, `publishing ${contract.name}: ${error.message}`, { cause: error, retryable: error.retryable })
+    throw new BusbarError(error.code, `publishing ${contract.name}: ${error.message}`, {
+      cause: error,
+      retryable: error.retryable,
+    })
   }
   try {
     const encoding = contract.codec.encode(payload as never)
@@ -243,5 +329,8 @@ function keyOf(contract: Publishable, payload: unknown, options: PublishOptions)
   if (key === undefined || key === null) return null
   if (typeof key === 'string') return Buffer.from(key)
   if (key instanceof Uint8Array) return key
-  throw new BusbarError('CONFIG_INVALID', `publishing ${contract.name}: its key must be text or bytes, got ${typeof key}`)
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `publishing ${contract.name}: its key must be text or bytes, got ${typeof key}`,
+  )
 }

@@ -1,6 +1,7 @@
 import { BusbarError } from './error.js'
 import { MessageHeaders } from './headers.js'
 import type { Logger } from './logger.js'
+import type { OwnTopics } from './own-topic.js'
 import { replyHeader } from './reply-headers.js'
 import type { Runtime } from './runtime.js'
 import type { InboundRecord, Transport, TransportReader } from './transport.js'
@@ -13,7 +14,7 @@ export interface InboxAddress {
 
 export interface ReplyInboxOptions {
   readonly topic: string
-  readonly create: boolean
+  readonly ownTopics: OwnTopics
   readonly transport: Transport
   readonly runtime: Runtime
   readonly logger: Logger
@@ -64,33 +65,25 @@ export class ReplyInbox {
   }
 
   async #open(): Promise<InboxAddress> {
-    const { transport, topic, runtime, logger } = this.#options
+    const { transport, ownTopics, topic, runtime, logger } = this.#options
     if (!transport.capabilities.read) {
-      throw new BusbarError('CAPABILITY_MISSING', `request/reply needs a transport that can read without a group; ${transport.name} cannot`)
+      throw new BusbarError(
+        'CAPABILITY_MISSING',
+        `request/reply needs a transport that can read without a group; ${transport.name} cannot`,
+      )
     }
-    const partitions = await this.#partitions()
+    const config = { 'retention.ms': String(replyRetentionMs) }
+    const partitions = await ownTopics.ensure({ name: topic, partitions: replyPartitions, config })
     const partition = Math.floor(runtime.random() * partitions)
-    const reader = await transport.read({ topic, partitions: [partition], from: 'latest' }, records => this.#receive(records))
+    const reader = await transport.read({ topic, partitions: [partition], from: 'latest' }, records =>
+      this.#receive(records),
+    )
     this.#reader = reader
     reader.closed.catch((thrown: unknown) => {
       logger.error({ err: thrown, topic, partition }, 'reply inbox was lost; the next request opens it again')
       this.#opening = undefined
     })
     return { topic, partition }
-  }
-
-  /** An existing reply topic is used as it is; a missing one is created. */
-  async #partitions(): Promise<number> {
-    const { transport, topic, create } = this.#options
-    try {
-      return await transport.partitions(topic)
-    } catch (thrown) {
-      if (!(create && thrown instanceof BusbarError && thrown.code === 'TOPIC_MISSING')) throw thrown
-    }
-    await transport.ensureTopics([
-      { name: topic, create, partitions: replyPartitions, config: { 'retention.ms': String(replyRetentionMs) } },
-    ])
-    return transport.partitions(topic)
   }
 
   #receive(records: readonly InboundRecord[]): void {

@@ -7,6 +7,7 @@ import type { Publishable, Publisher } from './publish.js'
 import { type ReplyAddress, replyAddressOf, replyHeader } from './reply-headers.js'
 import type { AnyRequest } from './request.js'
 import type { Runtime } from './runtime.js'
+import { packAnswer, unpackAnswer } from './stored-answer.js'
 
 export interface ResponderOptions {
   readonly request: AnyRequest
@@ -20,10 +21,41 @@ export function responder(options: ResponderOptions): (context: DeliveryContext)
   return async context => {
     if (isExpired(context, options.runtime)) {
       context.logger.debug('skipped a request whose deadline has passed')
+      context.conclude('skipped')
       return
     }
-    const payload = await options.handler(context.payload, context)
-    await send(options, context, { codec: options.request.replyCodec, payload, headers: {} })
+    const reply = await options.handler(context.payload, context)
+    context.result = packAnswer({
+      headers: {},
+      value: await options.request.replyCodec.encode(reply as never),
+    })
+    await replayer(options)(context, context.result)
+  }
+}
+
+/** Answers a request with an encoded reply: the handler's, or that of the first delivery to a duplicate. */
+export function replayer(
+  options: ResponderOptions,
+): (context: DeliveryContext, result: Uint8Array) => Promise<void> {
+  return async (context, result) => {
+    const { headers, value } = unpackAnswer(result)
+    const declared = options.request.errors.get(headers[replyHeader.errorName] ?? '')
+    await send(options, context, {
+      codec: encodedBy(declared?.codec ?? options.request.replyCodec),
+      payload: value,
+      headers,
+    })
+  }
+}
+
+/** The answer that a declared error is, to be kept for duplicates; undefined for any other failure. */
+export function answerOf({
+  request,
+}: ResponderOptions): (thrown: unknown) => Promise<Uint8Array> | undefined {
+  return thrown => {
+    if (!declaredOf(request, thrown)) return undefined
+    const { codec, payload, headers } = errorAnswer(request, thrown)
+    return Promise.resolve(codec.encode(payload as never)).then(value => packAnswer({ headers, value }))
   }
 }
 
@@ -31,7 +63,9 @@ export function responder(options: ResponderOptions): (context: DeliveryContext)
  * What becomes of a request that fails, in its handler, in a middleware or because it can't be decoded: it is answered
  * with the error and not retried, since its requester decides what to do next.
  */
-export function failureResponder(options: ResponderOptions): (context: DeliveryContext, thrown: unknown) => Promise<void> {
+export function failureResponder(
+  options: ResponderOptions,
+): (context: DeliveryContext, thrown: unknown) => Promise<void> {
   return async (context, thrown) => {
     // A declared error is an answer like any other.
     const level = declaredOf(options.request, thrown) ? 'debug' : 'warn'
@@ -43,7 +77,7 @@ export function failureResponder(options: ResponderOptions): (context: DeliveryC
 interface Answer {
   readonly codec: Codec<never, unknown>
   readonly payload: unknown
-  readonly headers: Readonly<Record<string, string | Uint8Array>>
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** Never rejects: a request is not handled again because its answer failed. */
@@ -63,7 +97,11 @@ async function send(options: ResponderOptions, context: DeliveryContext, answer:
   }
 }
 
-async function publishAnswer({ request, publisher }: ResponderOptions, address: ReplyAddress, answer: Answer): Promise<void> {
+async function publishAnswer(
+  { request, publisher }: ResponderOptions,
+  address: ReplyAddress,
+  answer: Answer,
+): Promise<void> {
   const reply: Publishable = {
     kind: 'reply',
     name: `${request.name}.reply`,
@@ -71,22 +109,49 @@ async function publishAnswer({ request, publisher }: ResponderOptions, address: 
     codec: answer.codec,
     key: undefined,
   }
-  await publisher.publish(reply, answer.payload, {}, {
-    ...(address.partition === undefined ? undefined : { partition: address.partition }),
-    headers: { ...answer.headers, [replyHeader.correlationId]: address.correlationId, [replyHeader.nestDisposed]: '1' },
-  })
+  await publisher.publish(
+    reply,
+    answer.payload,
+    {},
+    {
+      ...(address.partition === undefined ? undefined : { partition: address.partition }),
+      headers: {
+        ...answer.headers,
+        [replyHeader.correlationId]: address.correlationId,
+        [replyHeader.nestDisposed]: '1',
+      },
+    },
+  )
+}
+
+/** A codec of the same name for what is encoded already. */
+function encodedBy({ contentType, dataSchema }: Codec<never, unknown>): Codec<never, unknown> {
+  return {
+    contentType,
+    ...(dataSchema === undefined ? {} : { dataSchema }),
+    encode: (bytes: Uint8Array) => bytes,
+    decode: bytes => bytes,
+  }
 }
 
 function errorAnswer(request: AnyRequest, thrown: unknown): Answer {
   const message = wellFormed(reasonOf(thrown))
   const declared = declaredOf(request, thrown)
   const headers = {
-    [replyHeader.errorCode]: declared ? 'DECLARED' : thrown instanceof BusbarError ? thrown.code : 'HANDLER_FAILED',
+    [replyHeader.errorCode]: declared
+      ? 'DECLARED'
+      : thrown instanceof BusbarError
+        ? thrown.code
+        : 'HANDLER_FAILED',
     [replyHeader.errorMessage]: message,
     [replyHeader.nestError]: JSON.stringify({ message, status: 'error' }),
   }
   if (!declared) return { codec: codecOf(undefined), payload: undefined, headers }
-  return { codec: declared.codec, payload: (thrown as DeclaredError).data, headers: { ...headers, [replyHeader.errorName]: declared.errorName } }
+  return {
+    codec: declared.codec,
+    payload: (thrown as DeclaredError).data,
+    headers: { ...headers, [replyHeader.errorName]: declared.errorName },
+  }
 }
 
 function declaredOf(request: AnyRequest, thrown: unknown): DeclaredErrorClass | undefined {

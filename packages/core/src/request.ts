@@ -1,8 +1,15 @@
-import { type AnySchema, type Codec, codecOf, type Schema, type SchemaInput, type SchemaOutput } from './codec.js'
+import {
+  type AnySchema,
+  type Codec,
+  codecOf,
+  type Schema,
+  type SchemaInput,
+  type SchemaOutput,
+} from './codec.js'
 import type { DeclaredErrorClass } from './declared-error.js'
 import { BusbarError } from './error.js'
 import { requireName } from './event.js'
-import { type ContractTopic, topicOf, type TopicOptions } from './topic.js'
+import { type ContractTopic, type TopicOptions, topicOf } from './topic.js'
 
 /** What a user declares of a request besides its schemas. */
 export interface RequestOptions<In> {
@@ -46,13 +53,19 @@ export function defineRequest<Request = unknown, Reply = unknown>(
 ): RequestDefinition<Request, Request, Reply, Reply>
 export function defineRequest<In, Out, ReplyIn, ReplyOut>(
   name: string,
-  options: RequestOptions<In> & { readonly request?: Schema<In, Out>; readonly reply?: Schema<ReplyIn, ReplyOut> } = {},
+  options: RequestOptions<In> & {
+    readonly request?: Schema<In, Out>
+    readonly reply?: Schema<ReplyIn, ReplyOut>
+  } = {},
 ): RequestDefinition<In, Out, ReplyIn, ReplyOut> {
   requireName('defineRequest', name)
   const errors = new Map<string, DeclaredErrorClass>()
   for (const error of Object.values(options.errors ?? {})) {
     if (errors.has(error.errorName)) {
-      throw new BusbarError('CONFIG_INVALID', `request ${name} declares two errors named ${error.errorName}: rename one`)
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `request ${name} declares two errors named ${error.errorName}: rename one`,
+      )
     }
     errors.set(error.errorName, error)
   }

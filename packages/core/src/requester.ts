@@ -1,15 +1,15 @@
 import { Observable } from 'rxjs'
-import { BusbarError, type BusbarErrorCode } from './error.js'
 import { readEnvelope } from './envelope.js'
-import { MessageHeaders, type UserHeaders } from './headers.js'
-import { positive } from './bus-options.js'
+import { BusbarError, type BusbarErrorCode } from './error.js'
 import { Fifo } from './fifo.js'
+import { MessageHeaders, type UserHeaders } from './headers.js'
 import type { Publisher } from './publish.js'
 import { replyHeader } from './reply-headers.js'
 import type { ReplyInbox } from './reply-inbox.js'
 import type { AnyRequest } from './request.js'
 import type { Runtime } from './runtime.js'
 import type { InboundRecord } from './transport.js'
+import { positive } from './validate.js'
 
 export interface RequestCallOptions {
   /** How long to wait for the reply, in milliseconds, everything included. Default: the bus's, 5,000 if not set. */
@@ -62,12 +62,21 @@ export class Requester {
         },
         fail: reject,
         timeout: timeoutMs =>
-          reject(new BusbarError('REQUEST_TIMEOUT', `no reply to ${request.name} within ${timeoutMs} ms: is a responder running, and is it fast enough? (option timeoutMs)`)),
+          reject(
+            new BusbarError(
+              'REQUEST_TIMEOUT',
+              `no reply to ${request.name} within ${timeoutMs} ms: is a responder running, and is it fast enough? (option timeoutMs)`,
+            ),
+          ),
       })
     })
   }
 
-  requestMany(request: AnyRequest, payload: unknown, options: RequestManyOptions): Observable<RequestOutcome<unknown>> {
+  requestMany(
+    request: AnyRequest,
+    payload: unknown,
+    options: RequestManyOptions,
+  ): Observable<RequestOutcome<unknown>> {
     return new Observable(subscriber => {
       let left = positive('count', options.count ?? Number.POSITIVE_INFINITY)
       // Replies are decoded one after the other, so that they are emitted in the order in which they came.
@@ -77,7 +86,11 @@ export class Requester {
         try {
           subscriber.next({ ok: true, reply: await decodeReply(request, record), source })
         } catch (thrown) {
-          subscriber.next({ ok: false, error: BusbarError.from(thrown, 'REMOTE_FAILED', `${request.name} failed`), source })
+          subscriber.next({
+            ok: false,
+            error: BusbarError.from(thrown, 'REMOTE_FAILED', `${request.name} failed`),
+            source,
+          })
         }
       }
       const complete = () => void decoded.then(() => subscriber.complete())
@@ -123,7 +136,12 @@ export class Requester {
       end()
       on.fail(error)
     }
-    const onAbort = () => fail(new BusbarError('ABORTED', `the request ${request.name} was aborted by its caller`, { cause: options.signal?.reason }))
+    const onAbort = () =>
+      fail(
+        new BusbarError('ABORTED', `the request ${request.name} was aborted by its caller`, {
+          cause: options.signal?.reason,
+        }),
+      )
     const timer = runtime.setTimer(timeoutMs, () => {
       end()
       on.timeout(timeoutMs)
@@ -150,7 +168,9 @@ export class Requester {
     else if (options.signal?.aborted) onAbort()
     if (!open) return end
     options.signal?.addEventListener('abort', onAbort, { once: true })
-    send().catch(thrown => fail(BusbarError.from(thrown, 'PUBLISH_FAILED', `sending the request ${request.name}`)))
+    send().catch(thrown =>
+      fail(BusbarError.from(thrown, 'PUBLISH_FAILED', `sending the request ${request.name}`)),
+    )
     return end
   }
 
@@ -192,7 +212,9 @@ async function decodeReply(request: AnyRequest, record: InboundRecord): Promise<
       return await request.replyCodec.decode(record.value ?? noBytes)
     } catch (thrown) {
       const error = BusbarError.from(thrown, 'DECODE_FAILED', 'the codec failed')
-      throw new BusbarError(error.code, `decoding the reply to ${request.name}: ${error.message}`, { cause: error })
+      throw new BusbarError(error.code, `decoding the reply to ${request.name}: ${error.message}`, {
+        cause: error,
+      })
     }
   }
   const declared = request.errors.get(headers.get(replyHeader.errorName) ?? '')
@@ -200,13 +222,20 @@ async function decodeReply(request: AnyRequest, record: InboundRecord): Promise<
     const decode = async () => declared.codec.decode(record.value ?? noBytes)
     const data = await decode().catch((thrown: unknown) => {
       const error = BusbarError.from(thrown, 'DECODE_FAILED', 'the codec failed')
-      throw new BusbarError(error.code, `decoding the error ${declared.errorName} of ${request.name}: ${error.message}`, { cause: error })
+      throw new BusbarError(
+        error.code,
+        `decoding the error ${declared.errorName} of ${request.name}: ${error.message}`,
+        { cause: error },
+      )
     })
     throw new declared(data as never, message)
   }
   const code = headers.get(replyHeader.errorCode) as BusbarErrorCode | undefined
   const responder = sourceOf(record) || 'the responder'
-  throw new BusbarError('REMOTE_FAILED', `${request.name} failed in ${responder}${code ? ` with ${code}` : ''}: ${message ?? nestMessage(nestError)}`)
+  throw new BusbarError(
+    'REMOTE_FAILED',
+    `${request.name} failed in ${responder}${code ? ` with ${code}` : ''}: ${message ?? nestMessage(nestError)}`,
+  )
 }
 
 /** NestJS sends an error as text, or an object with a message as JSON. */

@@ -16,6 +16,22 @@ export interface Runner {
   drain(deadline: AbortSignal): Promise<void>
 }
 
+/** What a running delivery asks of its runner. */
+export interface DeliverySlot {
+  /** Signals that end it: its partition's, and the drain deadline's. */
+  readonly ends: readonly AbortSignal[]
+  /** Aborts as soon as the runner drains: what only waits for a later attempt gives up then. */
+  readonly draining: AbortSignal
+  /** How many subscriptions handle it. */
+  enlist(subscriptions: number): void
+  /** One of them has ended. */
+  retire(): void
+  /** One of them only waits: when all do, others may run in its place. */
+  leave(): void
+  /** It goes on; resolves when there is room again. */
+  enter(): Promise<void> | undefined
+}
+
 /** What becomes of a delivery that was queued and is not handled: it comes again, at the same attempt. */
 export const untried: Outcome = { kind: 'nack', untried: true }
 
@@ -64,12 +80,17 @@ export async function drainWithin(
   drain: (deadline: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const deadline = new AbortController()
-  const reason = new BusbarError('ABORTED', `${what} was closed and this did not finish within ${timeoutMs} ms`)
+  const reason = new BusbarError(
+    'ABORTED',
+    `${what} was closed and this did not finish within ${timeoutMs} ms`,
+  )
   const timer = runtime.setTimer(timeoutMs, () => deadline.abort(reason))
   try {
     const isDone = await doneWithin(runtime, timeoutMs + leaveMs, drain(deadline.signal))
-    if (!isDone) logger.error({ timeoutMs: timeoutMs + leaveMs }, `${what} did not end in time: it was given up`)
-    else if (deadline.signal.aborted) logger.warn({ timeoutMs }, `${what} did not drain in time: unfinished records were handed back`)
+    if (!isDone)
+      logger.error({ timeoutMs: timeoutMs + leaveMs }, `${what} did not end in time: it was given up`)
+    else if (deadline.signal.aborted)
+      logger.warn({ timeoutMs }, `${what} did not drain in time: unfinished records were handed back`)
   } finally {
     timer.cancel()
   }

@@ -28,11 +28,16 @@ const receivedValue = /(?::| but| and)? [Rr]eceived [\s\S]*$| \(was [\s\S]*\)$/
 const quotingVendors: readonly string[] = ['valibot', 'arktype']
 
 /** `path: message` for each issue. Only paths and the schema's own messages; never the value. */
-export function describeIssues({ vendor }: { readonly vendor: string }, issues: readonly StandardIssue[]): string {
+export function describeIssues(
+  { vendor }: { readonly vendor: string },
+  issues: readonly StandardIssue[],
+): string {
   const quotes = quotingVendors.includes(vendor)
   return issues
     .map(issue => {
-      const path = (issue.path ?? []).map(part => String(typeof part === 'object' ? part.key : part)).join('.')
+      const path = (issue.path ?? [])
+        .map(part => String(typeof part === 'object' ? part.key : part))
+        .join('.')
       const message = quotes ? issue.message.replace(receivedValue, '') : issue.message
       return path ? `${path}: ${message}` : message
     })

@@ -28,19 +28,30 @@ export class TopicRegistry {
     for (const setting of ['partitions', 'replication'] as const) {
       const [one, other] = [known?.[setting], topic[setting]]
       if (one !== undefined && other !== undefined && one !== other) {
-        throw new BusbarError('CONFIG_INVALID', `topic ${topic.name} is declared with ${setting} ${one} and with ${other}: make them equal`)
+        throw new BusbarError(
+          'CONFIG_INVALID',
+          `topic ${topic.name} is declared with ${setting} ${one} and with ${other}: make them equal`,
+        )
       }
     }
     for (const [setting, value] of Object.entries(topic.config ?? {})) {
       const other = known?.config?.[setting]
       if (other !== undefined && other !== value) {
-        throw new BusbarError('CONFIG_INVALID', `topic ${topic.name} is declared with ${setting}=${other} and with ${setting}=${value}: make them equal`)
+        throw new BusbarError(
+          'CONFIG_INVALID',
+          `topic ${topic.name} is declared with ${setting}=${other} and with ${setting}=${value}: make them equal`,
+        )
       }
     }
     const merged = { ...known, ...topic, config: { ...known?.config, ...topic.config } }
     this.#declared.set(topic.name, merged)
     // What was made sure of is the topic without the new settings.
     if (known && settingsOf(merged) !== settingsOf(known)) this.#ensured.delete(topic.name)
+  }
+
+  /** The settings by which this bus declares a topic. */
+  configOf(topic: string): Readonly<Record<string, string>> | undefined {
+    return this.#declared.get(topic)?.config
   }
 
   /** Undefined when the topic is known to be there, else a promise of it. A failure is not remembered. */
@@ -69,5 +80,7 @@ export class TopicRegistry {
 }
 
 function settingsOf({ partitions, replication, config }: ContractTopic): number {
-  return Number(partitions !== undefined) + Number(replication !== undefined) + Object.keys(config ?? {}).length
+  return (
+    Number(partitions !== undefined) + Number(replication !== undefined) + Object.keys(config ?? {}).length
+  )
 }

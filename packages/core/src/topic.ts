@@ -30,7 +30,10 @@ export function topicOf(contract: string, given: string | TopicOptions | undefin
   for (const setting of ['partitions', 'replication'] as const) {
     const value = topic[setting]
     if (value !== undefined && !(Number.isInteger(value) && value > 0)) {
-      throw new BusbarError('TOPIC_INVALID', `topic ${topic.name} of ${contract}: ${setting} must be a positive integer, got ${value}`)
+      throw new BusbarError(
+        'TOPIC_INVALID',
+        `topic ${topic.name} of ${contract}: ${setting} must be a positive integer, got ${value}`,
+      )
     }
   }
   return Object.freeze({ ...topic })

@@ -234,6 +234,11 @@ export type TransportEvent =
       readonly error: BusbarError
     }
   /** A consumer died and is being restarted: the how-manieth time in a row. */
-  | { readonly type: 'consumer-restarting'; readonly group: string; readonly restart: number; readonly error: BusbarError }
+  | {
+      readonly type: 'consumer-restarting'
+      readonly group: string
+      readonly restart: number
+      readonly error: BusbarError
+    }
   /** A consumer died for good: restarts are used up, or the error is final. Its group receives nothing more here. */
   | { readonly type: 'consumer-failed'; readonly group: string; readonly error: BusbarError }

@@ -1,11 +1,11 @@
 import type { Outcome } from '@busbar/core'
-import { silentLogger } from '@busbar/core'
 import { deadline } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatchCollector, type WaitingRecord } from '../dist/batch-collector.js'
 import { BatchRunner, type BatchRunnerOptions } from '../dist/batch-runner.js'
 import { DeliveryContext } from '../dist/context.js'
+import { arrival, place } from './support/arrival.js'
 import { deferred } from './support/assertions.js'
 import { batchOf, delivery } from './support/deliveries.js'
 import { FakeRuntime, settle } from './support/fake-runtime.js'
@@ -20,7 +20,6 @@ function setUp(
 ) {
   const runtime = new FakeRuntime()
   const calls: number[][] = []
-  const place = { group: 'g', subscription: 's', event: 'e', logger: silentLogger }
   const runner = new BatchRunner({
     maxSize: 3,
     maxWaitMs: 50,
@@ -31,10 +30,12 @@ function setUp(
         calls.push(records.map(({ context }) => context.record.offset))
         await handler(records)
       }),
-    handle: async (each, ends, collector): Promise<Outcome> => {
+    handle: async (each, slot, collector): Promise<Outcome> => {
       if (broken.includes(each.record.offset)) return { kind: 'nack', cause: 'broken' }
       try {
-        await collector.join(new DeliveryContext(place, each, undefined, ends))
+        await collector.join(
+          new DeliveryContext(place(), each.record, arrival(slot), new AbortController().signal),
+        )
         return { kind: 'ack' }
       } catch (cause) {
         return { kind: 'nack', cause }

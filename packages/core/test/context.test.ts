@@ -4,16 +4,21 @@ import { memoryBroker } from '@busbar/transport-memory'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DeliveryContext } from '../dist/context.js'
+import { arrival, place, slotOf } from './support/arrival.js'
 import { deferred } from './support/assertions.js'
 import { recordingLogger, testBus } from './support/bus.js'
 import { countedSignal } from './support/counted-signal.js'
 import { bytes, delivery } from './support/deliveries.js'
 
 const test = suite('context')
-const place = { group: 'g', subscription: 's', event: 'e' }
 const make = (...ends: AbortSignal[]) => {
   const logger = recordingLogger()
-  const context = new DeliveryContext({ ...place, logger }, delivery(3, 'k'), undefined, ends)
+  const context = new DeliveryContext(
+    place(logger),
+    delivery(3, 'k').record,
+    arrival(slotOf(...ends)),
+    new AbortController().signal,
+  )
   return { context, lines: logger.lines }
 }
 

@@ -17,7 +17,7 @@ function manual(options: { concurrency?: number; maxQueued?: number } = {}) {
   const runner = new LaneRunner({
     concurrency: options.concurrency ?? 100,
     maxQueued: options.maxQueued ?? 1_000,
-    handle: ({ record }, ends) => {
+    handle: ({ record }, { ends }) => {
       started.push(record.offset)
       return new Promise(end => open.set(record.offset, { end, ends }))
     },

@@ -7,11 +7,13 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openBroadcast } from '../dist/broadcast.js'
 import { Fifo } from '../dist/fifo.js'
+import { OwnTopics } from '../dist/own-topic.js'
 import type { Publisher } from '../dist/publish.js'
 import { ReplyInbox } from '../dist/reply-inbox.js'
 import { Requester } from '../dist/requester.js'
 import { untilAborted } from '../dist/runner.js'
 import { BoundSubscription } from '../dist/subscription.js'
+import { arrival, slotOf } from './support/arrival.js'
 import { deferred, rejects } from './support/assertions.js'
 import { testBus } from './support/bus.js'
 import { countedSignal } from './support/counted-signal.js'
@@ -73,6 +75,8 @@ test('a delivery leaves no listener on the signals of its partition, whatever be
     group: 'g',
     contract: Thing,
     logger: silentLogger,
+    runtime: new FakeRuntime(),
+    forward: () => Promise.resolve(),
     middleware: () => [],
     handle: context => {
       assert.not.ok(context.signal.aborted)
@@ -84,10 +88,7 @@ test('a delivery leaves no listener on the signals of its partition, whatever be
     const { record, ...rest } = delivery(n)
     const run = subscription.run(
       { ...rest, record: { ...record, value: bytes(String(n)) } },
-      undefined,
-      undefined,
-      [signal],
-      undefined,
+      arrival(slotOf(signal)),
     )
     await deadline(1_000, 'the delivery', run).catch(() => {})
     assert.equal([during, count()], [1, 0])
@@ -110,8 +111,9 @@ test('a request leaves no listener on its signal and nothing in the inbox', asyn
 })
 
 test('an inbox forgets whoever stopped waiting', () => {
-  const options = { topic: 'r', create: true, runtime: new FakeRuntime(), logger: silentLogger }
-  const inbox = new ReplyInbox({ ...options, transport: memoryTransport() })
+  const options = { topic: 'r', runtime: new FakeRuntime(), logger: silentLogger }
+  const transport = memoryTransport()
+  const inbox = new ReplyInbox({ ...options, transport, ownTopics: new OwnTopics(transport, true) })
   const forget = inbox.expect('one', () => {})
   inbox.expect('two', () => {})
   assert.is(inbox.pending, 2)
@@ -124,7 +126,13 @@ test('a requester forgets a call that was answered, aborted or out of time', asy
   const broker = memoryBroker({ partitions: 1 })
   const transport = memoryTransport({ broker })
   await transport.connect({ clientId: 'c', logger: silentLogger, runtime, onEvent: () => {} })
-  const inbox = new ReplyInbox({ topic: 'r', create: true, runtime, logger: silentLogger, transport })
+  const inbox = new ReplyInbox({
+    topic: 'r',
+    ownTopics: new OwnTopics(transport, true),
+    runtime,
+    logger: silentLogger,
+    transport,
+  })
   const publisher = { publish: async () => {} } as unknown as Publisher
   const options = { publisher, inbox, runtime, gate: () => undefined, timeoutMs: 50, maxPending: 9 }
   const requester = new Requester(options)

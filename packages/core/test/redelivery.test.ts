@@ -20,7 +20,7 @@ test('the delay doubles from its start to its bound, with a quarter of it left t
     consume: { redelivery: { delayMs: 100, maxDelayMs: 1_000 } },
   })
   const at: number[] = []
-  bus.subscribe(Thing, () => {
+  bus.subscribe(Thing, { onFailure: 'hand-back' }, () => {
     at.push(runtime.now())
     throw new Error('always')
   })

@@ -15,7 +15,7 @@ test('a record that cannot be decoded keeps neither its batch nor its group from
   const { bus, broker, lines } = testBus({ consume: { redelivery: { delayMs: 1 } } })
   const got: number[] = []
   const attempts: number[] = []
-  bus.subscribeBatch(Thing, { maxSize: 5, maxWaitMs: 1 }, items => {
+  bus.subscribeBatch(Thing, { maxSize: 5, maxWaitMs: 1, onFailure: 'hand-back' }, items => {
     for (const { payload, context, fail } of items) {
       assert.is(context.payload, payload)
       if (payload === 7 && attempts.push(context.attempt) < 3) fail(new Error('not yet'))

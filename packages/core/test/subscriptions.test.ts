@@ -136,7 +136,7 @@ test('a ce_type that is not UTF-8 is a failure with ENVELOPE_INVALID, and the gr
     },
   })
   const got: number[] = []
-  bus.subscribe(Thing, n => got.push(n))
+  bus.subscribe(Thing, { onFailure: 'hand-back' }, n => got.push(n))
   await run(bus, async () => {
     await Promise.all([bus.start(), producer.start()])
     await producer.publishBatch(Thing, [0, 1])

@@ -17,4 +17,9 @@ export {
   startKafkaCluster,
 } from './kafka/start-kafka-cluster.js'
 export { type TcpProxy, type TcpProxyOptions, tcpProxy } from './proxy/tcp-proxy.js'
+export { ServerUnavailable } from './server-unavailable.js'
+export { postgresForTests, redisForTests, type TestServer } from './servers/for-tests.js'
+export type { RunningServer } from './servers/running-server.js'
+export { startPostgres } from './servers/start-postgres.js'
+export { startRedis } from './servers/start-redis.js'
 export { uniqueName } from './unique-name.js'

@@ -10,9 +10,10 @@ import {
   type TransportSubscription,
 } from '@busbar/core'
 import type { Kafka } from 'kafkajs'
+import { onceCoordinatorReady } from './coordinator-ready.js'
 import { GroupMember } from './group-member.js'
 import { HeldPartitions } from './held-partitions.js'
-import { hasKafkaErrorType, isFinal } from './kafka-error.js'
+import { isFinal } from './kafka-error.js'
 import type { ConsumerOptions } from './options.js'
 import { RestartPolicy } from './restart-policy.js'
 import { SocketRegistry } from './socket-registry.js'
@@ -27,14 +28,6 @@ export interface GroupConsumerOptions {
   /** A kafkajs client whose sockets are known to `sockets`. */
   readonly createKafka: (sockets: SocketRegistry) => Kafka
 }
-
-const coordinatorNotReady = [
-  'GROUP_LOAD_IN_PROGRESS',
-  'GROUP_COORDINATOR_NOT_AVAILABLE',
-  'NOT_COORDINATOR_FOR_GROUP',
-]
-const coordinatorWithinMs = 10_000
-const coordinatorDelayMs = 100
 
 /**
  * A group's consumer that is restarted when it dies, within bounds. Restarts make a new member: what is unfinished then
@@ -80,7 +73,7 @@ export class GroupConsumer implements TransportSubscription {
 
   /** Joins the group, once. Rejects with a `BusbarError`, and is closed, where that fails or it is disposed meanwhile. */
   async join(): Promise<void> {
-    const joining = this.#joinFirst()
+    const joining = onceCoordinatorReady(this.#options.runtime, () => this.#join(), this.#over.signal)
     // Whoever disposes does not wait for kafkajs to notice.
     joining.catch(() => {})
     try {
@@ -143,20 +136,6 @@ export class GroupConsumer implements TransportSubscription {
       if (this.#restarting) return this.#restarting
       this.#topics = before
       throw error
-    }
-  }
-
-  /** A coordinator that is still loading, as after a broker's start, is waited for; kafkajs gives up on it at once. */
-  async #joinFirst(): Promise<void> {
-    const { runtime } = this.#options
-    const until = runtime.now() + coordinatorWithinMs
-    for (;;) {
-      try {
-        return await this.#join()
-      } catch (error) {
-        if (!hasKafkaErrorType(error, ...coordinatorNotReady) || runtime.now() > until) throw error
-      }
-      await sleep(runtime, coordinatorDelayMs, this.#over.signal)
     }
   }
 

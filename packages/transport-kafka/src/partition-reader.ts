@@ -153,7 +153,7 @@ export class PartitionReader implements TransportReader {
   async #recover(error: unknown, failures: number): Promise<void> {
     const { cluster, runtime } = this.#options
     if (hasKafkaErrorType(error, 'OFFSET_OUT_OF_RANGE'))
-      return this.#reset((error as TopicPartition).partition)
+      return this.#endIfOutOfRange((error as TopicPartition).partition)
     const { host, port } = error as { host?: unknown; port?: unknown }
     if (typeof host === 'string' && typeof port === 'number') cluster.removeBroker({ host, port })
     const backoffMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** failures) * (0.5 + runtime.random() / 2)
@@ -161,21 +161,21 @@ export class PartitionReader implements TransportReader {
     await cluster.refreshMetadata()
   }
 
-  /** What was to be read next is not in the log any more: goes on with the earliest record that is. */
-  async #reset(number: number): Promise<void> {
-    const { cluster, spec, logger } = this.#options
+  /** Ends the reader if what was to be read next is not in the log any more: it fell behind what the log keeps. */
+  async #endIfOutOfRange(number: number): Promise<void> {
+    const { cluster, spec, runtime } = this.#options
     const partition = this.#partitions.find(each => each.partition === number)
     if (!partition) return
-    const range = (await logRanges(cluster, [partition], readUncommitted, this.#options.runtime)).get(
-      partitionKey(spec.topic, number),
+    const name = partitionKey(spec.topic, number)
+    const range = (await logRanges(cluster, [partition], readUncommitted, runtime)).get(name)
+    const { position } = partition
+    if (!range || (position >= range.start && position <= range.end)) return
+    this.#fail(
+      new BusbarError(
+        'POSITION_OUT_OF_RANGE',
+        `Reading ${name} without a group: position ${position} is no longer in the log, which has ${range.start} to ${range.end}; read again from where that is acceptable`,
+      ),
     )
-    if (!range || (partition.position >= range.start && partition.position <= range.end)) return
-    const { topic, position } = partition
-    logger.warn(
-      { topic, partition: number, position, resetTo: range.start },
-      'the position is no longer in the log',
-    )
-    partition.position = range.start
   }
 
   #partition(partition: number, position: number, end: number | undefined): ReadPartition {

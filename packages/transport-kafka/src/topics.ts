@@ -1,4 +1,5 @@
 import { BusbarError, type PartitionPosition, type Runtime, type TopicSpec } from '@busbar/core'
+import { onceCoordinatorReady } from './coordinator-ready.js'
 import { createMissing } from './create-topics.js'
 import { withCoordinatorReason } from './find-coordinator.js'
 import { hasKafkaErrorType, kafkaError } from './kafka-error.js'
@@ -55,7 +56,9 @@ export class Topics {
   }
 
   positions(group: string): Promise<PartitionPosition[]> {
-    return this.#alone(() => this.#asked(`Positions of group ${group}`, () => this.#positions(group)))
+    const { runtime } = this.#options
+    const ask = () => onceCoordinatorReady(runtime, () => this.#positions(group))
+    return this.#alone(() => this.#asked(`Positions of group ${group}`, ask))
   }
 
   async #positions(group: string): Promise<PartitionPosition[]> {

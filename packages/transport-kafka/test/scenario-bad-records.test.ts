@@ -32,7 +32,7 @@ function orders(
     consume: { redelivery: { delayMs: 20, maxDelayMs: 200 } },
   })
   const handled: string[] = []
-  bus.subscribe(Order, { group, maxInFlight }, (order, context) => {
+  bus.subscribe(Order, { group, maxInFlight, onFailure: 'hand-back' }, (order, context) => {
     handle(context)
     handled.push(order.id)
   })

@@ -1,15 +1,11 @@
-/**
- * Thrown when this machine has no way to run a Kafka broker. The message says what was tried and how to get one, so
- * that whoever catches it can skip loudly.
- */
-export class KafkaUnavailable extends Error {
+import { ServerUnavailable } from '../server-unavailable.js'
+
+/** Thrown when this machine has no way to run a Kafka broker. */
+export class KafkaUnavailable extends ServerUnavailable {
   override readonly name = 'KafkaUnavailable'
 
   /** @param tried one phrase for each way that was tried, with why it did not work. */
   constructor(tried: readonly string[]) {
-    super(
-      `No Kafka broker for the tests: ${tried.join('; ')}. ` +
-        'Set KAFKA_BROKERS=host:port, start docker, or install Java 17+ and Maven.',
-    )
+    super('Kafka broker', tried, 'Set KAFKA_BROKERS=host:port, start docker, or install Java 17+ and Maven.')
   }
 }

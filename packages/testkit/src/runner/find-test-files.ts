@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { type SharedServer, sharedServers } from './shared-servers.js'
 
 /** One compiled test file. */
 export interface TestFile {
@@ -8,7 +9,7 @@ export interface TestFile {
   readonly path: string
   /** Its source's path from the workspace's top: what a person knows it by. */
   readonly name: string
-  readonly needsKafka: boolean
+  readonly needs: readonly SharedServer[]
 }
 
 /**
@@ -35,11 +36,8 @@ async function filesOf(root: string, folder: string): Promise<TestFile[]> {
     const source = join(folder, 'test', entry.replace(/\.js$/, '.ts'))
     if (!existsSync(source)) continue
     const name = relative(root, source)
-    files.push({ path, name, needsKafka: name.includes('kafka') || (await startsKafka(path)) })
+    const content = await readFile(path, 'utf8')
+    files.push({ path, name, needs: sharedServers.filter(server => server.isNeededBy(name, content)) })
   }
   return files
-}
-
-async function startsKafka(path: string): Promise<boolean> {
-  return /\b(kafkaForTests|startKafka)\(/.test(await readFile(path, 'utf8'))
 }

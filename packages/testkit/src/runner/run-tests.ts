@@ -1,8 +1,7 @@
-import { SHARED_KAFKA_VARIABLE } from '../kafka/kafka-for-tests.js'
-import { KafkaUnavailable } from '../kafka/kafka-unavailable.js'
-import { type RunningKafka, startKafka } from '../kafka/start-kafka.js'
+import { ServerUnavailable } from '../server-unavailable.js'
 import { findTestFiles, type TestFile } from './find-test-files.js'
 import { type FileResult, runTestFile } from './run-test-file.js'
+import { sharedServers } from './shared-servers.js'
 
 /** How to run the tests. */
 export interface RunTestsOptions {
@@ -30,7 +29,7 @@ export interface TestTotals {
   skipped: number
 }
 
-/** Runs the compiled tests of all packages, with one Kafka broker for all files that need it, and prints the totals. */
+/** Runs the compiled tests of all packages, with one server of each kind for all files that need it, and prints the totals. */
 export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
   const { root, filters = [], concurrency = 2, timeoutMs = 120_000, leakMs = 5_000 } = options
   const print = options.print ?? ((line: string) => console.log(line))
@@ -40,19 +39,25 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
     totals.failed++
     print(`FAIL  no test file ${filters.length === 0 ? 'was found' : `matches ${filters.join(' ')}`}`)
   }
-  const kafka = await sharedKafka(files)
-  if (kafka instanceof Error) {
-    const without = files.filter(file => file.needsKafka)
-    files = files.filter(file => !file.needsKafka)
-    const unavailable = kafka instanceof KafkaUnavailable
+  const environment: Record<string, string> = {}
+  const stops: (() => Promise<void>)[] = []
+  const needed = sharedServers.filter(server => files.some(file => file.needs.includes(server)))
+  const started = await Promise.all(needed.map(server => server.start().catch((error: Error) => error)))
+  for (const [index, result] of started.entries()) {
+    const server = needed[index] as (typeof needed)[number]
+    if (!(result instanceof Error)) {
+      environment[server.variable] = result.address
+      stops.push(() => result.stop())
+      continue
+    }
+    const without = files.filter(file => file.needs.includes(server))
+    files = files.filter(file => !file.needs.includes(server))
+    const unavailable = result instanceof ServerUnavailable
     totals[unavailable ? 'skipped' : 'failed'] += without.length
-    print(
-      `${unavailable ? 'SKIPPED' : 'FAIL'}  ${without.length} test files that need Kafka: ${kafka.message}`,
-    )
+    const verdict = unavailable ? 'SKIPPED' : 'FAIL'
+    print(`${verdict}  ${without.length} test files that need ${server.name}: ${result.message}`)
     for (const file of without) print(`        ${file.name}`)
   }
-  const environment: Record<string, string> =
-    kafka === undefined || kafka instanceof Error ? {} : { [SHARED_KAFKA_VARIABLE]: kafka.brokers.join(',') }
 
   const queue = [...files]
   const worker = async (): Promise<void> => {
@@ -67,16 +72,11 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
   try {
     await Promise.all(Array.from({ length: concurrency }, worker))
   } finally {
-    if (kafka !== undefined && !(kafka instanceof Error)) await kafka.stop()
+    await Promise.all(stops.map(stop => stop()))
   }
   if (options.skipFails === true && totals.skipped > 0) print('FAIL  nothing may be skipped where CI is set')
   print(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
   return totals
-}
-
-async function sharedKafka(files: readonly TestFile[]): Promise<RunningKafka | Error | undefined> {
-  if (!files.some(file => file.needsKafka)) return undefined
-  return await startKafka().catch((error: Error) => error)
 }
 
 function report(file: TestFile, result: FileResult): string[] {

@@ -158,7 +158,7 @@ export const failureCases: readonly ConformanceCase[] = [
           return next()
         },
       })
-      bus.subscribe(event, { group }, seen.add)
+      bus.subscribe(event, { group, onFailure: 'hand-back' }, seen.add)
       await world.within('starting', bus.start())
       const envelope: OutboundHeaders = {
         ce_specversion: '1.0',

@@ -1,0 +1,13 @@
+import type { PublisherOptions } from './publish.js'
+import type { OutboundRecord, RecordPosition } from './transport.js'
+
+/** Sends records that were encoded before, as they are, once the bus is connected and their topics are there. */
+export async function sendRecords(
+  { gate, topics, transport }: Pick<PublisherOptions, 'gate' | 'topics' | 'transport'>,
+  records: readonly OutboundRecord[],
+): Promise<readonly RecordPosition[]> {
+  await gate()
+  const names = new Set(records.map(record => record.topic))
+  await Promise.all([...names].map(async name => topics.ensure({ name })))
+  return records.length === 0 ? [] : transport.send(records)
+}

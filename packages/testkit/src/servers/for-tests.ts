@@ -1,0 +1,45 @@
+import { ServerUnavailable } from '../server-unavailable.js'
+import type { RunningServer } from './running-server.js'
+import { startPostgres } from './start-postgres.js'
+import { startRedis } from './start-redis.js'
+
+/** The variables in which the test runner names the servers that it has started for all test files. */
+export const SHARED_REDIS_VARIABLE = 'BUSBAR_TEST_REDIS'
+export const SHARED_POSTGRES_VARIABLE = 'BUSBAR_TEST_POSTGRES'
+
+/** A server that test files share: use names of your own for keys, tables and schemas. */
+export interface TestServer {
+  readonly url: string
+}
+
+let redis: Promise<TestServer | undefined> | undefined
+let postgres: Promise<TestServer | undefined> | undefined
+
+/**
+ * The Redis that test files share: the runner's, or one that is started for this file when it runs by hand (it ends with
+ * the process). Without any way to run one this is undefined, said aloud: skip the file's tests.
+ *
+ * @throws ServerUnavailable instead where `CI` is set: nothing may be skipped silently there.
+ */
+export function redisForTests(): Promise<TestServer | undefined> {
+  redis ??= find(SHARED_REDIS_VARIABLE, startRedis)
+  return redis
+}
+
+/** The Postgres that test files share, as {@link redisForTests}. */
+export function postgresForTests(): Promise<TestServer | undefined> {
+  postgres ??= find(SHARED_POSTGRES_VARIABLE, startPostgres)
+  return postgres
+}
+
+async function find(variable: string, start: () => Promise<RunningServer>): Promise<TestServer | undefined> {
+  const given = process.env[variable]
+  if (given !== undefined && given !== '') return { url: given }
+  try {
+    return await start()
+  } catch (error) {
+    if (!(error instanceof ServerUnavailable) || process.env['CI']) throw error
+    process.stderr.write(`SKIPPED ${process.argv[1]}: ${error.message}\n`)
+    return undefined
+  }
+}
