@@ -54,7 +54,7 @@ export class RecordSender {
     const log = topic.log(partition)
     const content = contentOf(record, topic.arena)
     if (content.byteLength > maxRecordBytes) {
-      const message = `a record of ${content.byteLength} bytes for topic '${topic.name}' exceeds its ${maxRecordBytes}`
+      const message = `a record of ${content.byteLength} bytes is too large for topic '${topic.name}', which takes ${maxRecordBytes} (max.message.bytes)`
       throw new BusbarError('RECORD_TOO_LARGE', message)
     }
     return { topic: topic.name, partition, offset: log.append(content, nowMs) }

@@ -9,10 +9,14 @@ export interface RollingMemberOptions {
   readonly group: string
   readonly topics: readonly string[]
   readonly workMs: number
+  readonly sessionTimeout: number
 }
 
-const { brokers, group, topics, workMs } = programOptions<RollingMemberOptions>()
-const bus = createBus({ name: 'rolling', transport: kafkaTransport({ brokers, commitIntervalMs: 50 }) })
+const { brokers, group, topics, workMs, sessionTimeout } = programOptions<RollingMemberOptions>()
+const bus = createBus({
+  name: 'rolling',
+  transport: kafkaTransport({ brokers, commitIntervalMs: 50, consumer: { sessionTimeout } }),
+})
 // Every time that a partition comes here is an ownership of its own.
 let ownerships = 0
 const ownership = new Map<string, number>()

@@ -58,9 +58,10 @@ export function startProgram(name: string, options: object): Program {
       deadline(timeoutMs, `message ${wanted} of ${name}: ${output}`, signal =>
         take<T>(child, inbox, wanted, signal),
       ),
-    tell: wanted => void (child.connected && child.send(wanted)),
+    tell: wanted => void (child.connected && child.send(wanted, () => {})),
     close: async () => {
-      if (child.connected) child.send('close')
+      // It may be about to end by itself.
+      if (child.connected) child.send('close', () => {})
       await end('closing')
       if (child.exitCode !== 0 || output !== '')
         throw new Error(`${name} ended with ${child.exitCode}: ${output}`)

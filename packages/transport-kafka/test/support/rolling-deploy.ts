@@ -8,6 +8,7 @@ import { kafkaBus, observe } from './scenario.js'
 
 export interface RollingDeployOptions {
   readonly brokers: string[]
+  /** At least; until the deploy is over. */
   readonly records: number
   readonly workMs: number
   /** Whether instances are killed instead of told to close. */
@@ -31,6 +32,8 @@ export interface RollingDeployResult {
  */
 export async function rollingDeploy(options: RollingDeployOptions): Promise<RollingDeployResult> {
   const { brokers, records, workMs } = options
+  // Whoever is killed is missed after this.
+  const sessionTimeout = options.kill ? 2_000 : 30_000
   const group = uniqueName('rolling')
   const [first, second, added] = [uniqueName('rolling-a'), uniqueName('rolling-b'), uniqueName('rolling-new')]
   const topics = [first, second, added]
@@ -53,6 +56,7 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
       group,
       topics: consumes,
       workMs,
+      sessionTimeout,
     } satisfies RollingMemberOptions)
     instances.push(program)
     await program.message('ready', 30_000)
@@ -60,10 +64,11 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
   }
   await using observer = await observe(brokers)
   const watch = watchPositions(() => observer.committed(group, topics))
+  const over = { deploy: false }
   const begin = Date.now()
   try {
     const old = await Promise.all([member([first, second]), member([first, second]), member([first, second])])
-    const load = publishSteadily(records, async number => {
+    const load = publishSteadily(records, over, async number => {
       const contract = contracts[number % 3] as (typeof contracts)[number]
       const id = `work-${number}`
       await bus.publish(contract, { key: `key-${number % 50}`, id })
@@ -71,8 +76,12 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
     })
     for (const each of old) {
       await member(topics)
+      // Not right after the rebalance, at which everything was committed: in the middle of work.
+      const lines = each.journal().length + 50
+      await eventually(() => assert.ok(each.journal().length > lines), { timeoutMs: 20_000, everyMs: 5 })
       await (options.kill ? each.kill() : each.close())
     }
+    over.deploy = true
     await deadline(120_000, 'the load', load)
     await eventually(async () => assert.equal(await observer.lag(group, topics), 0), {
       timeoutMs: 120_000,
@@ -83,19 +92,22 @@ export async function rollingDeploy(options: RollingDeployOptions): Promise<Roll
     await Promise.all(instances.slice(3).map(each => each.close()))
     return { published, steps, regressions, longestGapMs: longestGap(steps), tookMs: Date.now() - begin }
   } finally {
+    over.deploy = true
     await watch.stop()
     await Promise.all(instances.map(each => each[Symbol.asyncDispose]()))
     await bus.close()
   }
 }
 
-/** Publishes some at a time until all are published. */
-async function publishSteadily(count: number, publish: (number: number) => Promise<void>) {
+/** Publishes some at a time until all are published and the deploy is over. */
+async function publishSteadily(
+  count: number,
+  over: { deploy: boolean },
+  publish: (number: number) => Promise<void>,
+) {
   const portion = 20
-  for (let number = 0; number < count; number += portion) {
-    await Promise.all(
-      Array.from({ length: Math.min(portion, count - number) }, (_, index) => publish(number + index)),
-    )
+  for (let number = 0; number < count || !over.deploy; number += portion) {
+    await Promise.all(Array.from({ length: portion }, (_, index) => publish(number + index)))
     await new Promise(resolve => setTimeout(resolve, 10))
   }
 }

@@ -1,4 +1,4 @@
-import { type Bus, type BusOptions, createBus, type Logger, reasonOf } from '@busbar/core'
+import { type Bus, type BusOptions, createBus, type Logger } from '@busbar/core'
 import { type KafkaTransportOptions, kafkaTransport } from '@busbar/transport-kafka'
 import kafkajs from 'kafkajs'
 
@@ -32,7 +32,12 @@ export class KeepingLogger implements Logger {
   get complaints(): string[] {
     return this.lines
       .filter(({ level }) => level === 'warn' || level === 'error')
-      .map(({ message, fields }) => `${message} ${reasonOf(fields['err'] ?? fields['reason'] ?? '')}`)
+      .map(({ message, fields }) => {
+        const { err, reason } = fields
+        return err instanceof Error
+          ? `${message} ${err.message}`
+          : `${message} ${typeof reason === 'string' ? reason : ''}`
+      })
   }
 
   #at(level: LogLine['level']) {
