@@ -77,6 +77,19 @@ if (database !== undefined) {
     assert.ok(performance.now() - start < 1_000)
   })
 
+  test('what commits behind an early id that is rolled back needs no other commit to be noticed', async () => {
+    await using orders = await shop(database)
+    const early = await orders.begin()
+    await orders.place(early, 'a', 'early')
+    const relay = orders.relay({ pollMs: 60_000 })
+    await eventually(() => assert.is(relay.status.slots, 32))
+    await aWhile()
+    await orders.placed('a', 'late')
+    await aWhile()
+    await orders.end(early, 'rollback')
+    await orders.arrived('late')
+  })
+
   test('an early id whose savepoint is rolled back holds nothing up', async () => {
     await using orders = await shop(database)
     orders.relay()
