@@ -44,7 +44,7 @@ export function answerOf({ request }: ResponderOptions): (thrown: unknown) => Pr
   return thrown => {
     if (!declaredOf(request, thrown)) return undefined
     const { codec, payload, headers } = errorAnswer(request, thrown)
-    return Promise.resolve(codec.encode(payload as never)).then(value => packAnswer({ headers, value }))
+    return Promise.resolve(payload).then(each => codec.encode(each as never)).then(value => packAnswer({ headers, value }))
   }
 }
 
