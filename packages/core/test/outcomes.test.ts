@@ -33,7 +33,10 @@ test('each delivery to each subscription has exactly one', async () => {
   isBad = false
   await w.advanceUntil(() => reports.length === 60, 'all ends', 10)
   for (const { subscription, outcome } of reports)
-    assert.ok(outcome === subscription || (subscription === 'handed-back' && ['done', 'handed back'].includes(outcome)))
+    assert.ok(
+      outcome === subscription ||
+        (subscription === 'handed-back' && ['done', 'handed back'].includes(outcome)),
+    )
   assert.equal(
     new Set(reports.map(({ id, subscription, outcome }) => `${id} ${subscription} ${outcome}`)).size,
     60,
