@@ -96,7 +96,9 @@ export class Bus implements AsyncDisposable {
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
     this.#ownTopics = new OwnTopics(transport, settings.createTopics, topic => this.#topics.configOf(topic))
-    this.#groups = new Groups(settings, this.#topics, this.#ownTopics, this.#report)
+    this.#groups = new Groups(settings, this.#topics, this.#ownTopics, () =>
+      this.#deliveryListeners.size > 0 ? this.#report : undefined,
+    )
     this.#lifecycle = new Lifecycle({
       name,
       runtime,

@@ -21,8 +21,8 @@ export interface ConsumerOptions {
   readonly runtime: Runtime
   readonly logger: Logger
   readonly redelivery: Required<RedeliveryOptions>
-  /** Told of each delivery to a subscription, once. */
-  readonly onDelivery?: (report: DeliveryReport) => void
+  /** Who is told of each delivery to a subscription, once; undefined where nobody is, and no report need be made. */
+  readonly onDelivery?: () => ((report: DeliveryReport) => void) | undefined
 }
 
 /** What became of one delivery to one subscription. */
@@ -127,7 +127,7 @@ export class Consumer {
       // It has finished, but its settlement counts no more: it comes again.
       if (end) return this.#handBack(subscription, delivery, arrival, end.reason)
       if (remember) this.#remember(delivery.record, subscription)
-      this.#options.onDelivery?.({ ...describeDelivery(subscription, delivery, arrival), ...concluded })
+      this.#options.onDelivery?.()?.({ ...describeDelivery(subscription, delivery, arrival), ...concluded })
       return undefined
     } catch (thrown) {
       return this.#handBack(subscription, delivery, arrival, thrown)
@@ -160,7 +160,7 @@ export class Consumer {
   #handBack(subscription: BoundSubscription, delivery: Delivery, arrival: Arrival, thrown: unknown): Outcome {
     const { slot } = arrival
     const fields = describeDelivery(subscription, delivery, arrival)
-    this.#options.onDelivery?.({ ...fields, outcome: 'handed back', error: thrown })
+    this.#options.onDelivery?.()?.({ ...fields, outcome: 'handed back', error: thrown })
     if (slot.draining.aborted || slot.ends.some(end => end.aborted)) {
       // After its end a handler fails because it was told to stop: that is no failure of its own.
       this.#options.logger.debug(fields, 'handed back: the partition moved away or the bus is closing')

@@ -14,7 +14,7 @@ export class Groups {
   readonly #settings: BusSettings
   readonly #topics: TopicRegistry
   readonly #ownTopics: OwnTopics
-  readonly #onDelivery: (report: DeliveryReport) => void
+  readonly #onDelivery: () => ((report: DeliveryReport) => void) | undefined
   readonly #groups = new Map<string | false, GroupConsumer>()
   /** Subscriptions on their way out. */
   readonly #removing = new Set<Promise<void>>()
@@ -23,7 +23,7 @@ export class Groups {
     settings: BusSettings,
     topics: TopicRegistry,
     ownTopics: OwnTopics,
-    onDelivery: (report: DeliveryReport) => void,
+    onDelivery: () => ((report: DeliveryReport) => void) | undefined,
   ) {
     this.#settings = settings
     this.#topics = topics

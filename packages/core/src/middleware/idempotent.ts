@@ -125,7 +125,8 @@ async function once(
     await next()
   } catch (thrown) {
     await stopRenewing()
-    const result = await context.resultOf?.(thrown)
+    // Where it can't be encoded there is no answer to keep; sending it says why.
+    const result = await context.resultOf?.(thrown)?.catch(() => undefined)
     if (result) {
       const mark = complete(store, key, token, { ttlMs, result }, leaseMs, context)
       await mark.catch((error: unknown) =>

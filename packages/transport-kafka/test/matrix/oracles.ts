@@ -103,7 +103,7 @@ export function violations(
   for (const key of new Set(ids.map(keyOf))) {
     const order = first.filter(({ id }) => keyOf(id) === key).map(({ id }) => Number(id))
     if (order.some((id, index) => id < (order[index - 1] ?? -1)))
-      say(`first handlings of ${key} out of order: ${order}`)
+      say(`first handlings of ${key} out of order: ${order.join()}`)
   }
   if (!isStuck(each)) {
     const lag = positions
