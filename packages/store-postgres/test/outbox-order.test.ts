@@ -27,7 +27,7 @@ if (database !== undefined) {
     const start = performance.now()
     await orders.placed('a', '1')
     await orders.arrived('1')
-    assert.ok(performance.now() - start < 500, `${performance.now() - start} ms`)
+    assert.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`)
     const client = await orders.begin()
     await orders.place(client, 'a', 'never')
     await orders.end(client, 'rollback')
@@ -74,7 +74,7 @@ if (database !== undefined) {
     const start = performance.now()
     await orders.end(early, 'rollback')
     await orders.arrived('late')
-    assert.ok(performance.now() - start < 1_000)
+    assert.ok(performance.now() - start < 3_000)
   })
 
   test('what commits behind an early id that is rolled back needs no other commit to be noticed', async () => {
