@@ -105,10 +105,14 @@ export class BatchRunner implements Runner {
     }
     partition.busy = true
     const collector = this.#options.collector(deliveries.length)
-    const slot = batchSlot(partition.ends, this.#drain.signal)
-    const runs = deliveries.map(async delivery => {
+    const ends = deliveries.map(() => new AbortController())
+    for (const { record } of deliveries) collector.expect(record)
+    const runs = deliveries.map(async (delivery, index) => {
+      const own = ends[index] as AbortController
+      const slot = batchSlot([...partition.ends, own.signal], this.#drain.signal, collector)
       const outcome = await this.#options.handle(delivery, slot, collector).catch((cause): Outcome => ({ kind: 'nack', cause }))
-      collector.left()
+      if (outcome.kind === 'nack') for (const behind of behindOf(index, deliveries)) ends[behind]?.abort(comesAgain)
+      collector.left(delivery.record)
       return outcome
     })
     void Promise.all(runs).then(outcomes => this.#finish(partition, deliveries, outcomes))
@@ -130,9 +134,23 @@ export class BatchRunner implements Runner {
   }
 }
 
-/** A batch has its partition to itself: a record that waits makes room for nobody. */
-function batchSlot(ends: readonly AbortSignal[], draining: AbortSignal): DeliverySlot {
-  return { ends, draining, enlist: () => {}, retire: () => {}, leave: () => {}, enter: () => undefined }
+const comesAgain = new BusbarError('ABORTED', 'a record before it of its key was handed back, and both come again')
+
+/** The places in a batch of what one of its records has behind it of its key. */
+function behindOf(index: number, deliveries: readonly Delivery[]): readonly number[] {
+  const key = deliveries[index]?.record.key
+  if (!key) return []
+  const lane = laneKeyOf(key)
+  return deliveries.flatMap(({ record }, place) => (place > index && record.key && laneKeyOf(record.key) === lane ? [place] : []))
+}
+
+/** A batch has its partition to itself: a record that waits makes room for nobody, but the others go on without it. */
+function batchSlot(ends: readonly AbortSignal[], draining: AbortSignal, collector: BatchCollector): DeliverySlot {
+  const enter = () => {
+    collector.enter()
+    return undefined
+  }
+  return { ends, draining, enlist: () => {}, retire: () => {}, leave: () => collector.leave(), enter }
 }
 
 /** The queue of one ownership of one partition. */

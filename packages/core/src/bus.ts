@@ -18,10 +18,10 @@ import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from 
 import { OwnTopics } from './own-topic.js'
 import { type EncodeOptions, Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
 import { ReplyInbox } from './reply-inbox.js'
-import { failureResponder, replayer, responder } from './reply.js'
+import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { type RequestCallOptions, Requester, type RequestManyOptions, type RequestOutcome } from './requester.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
-import { drainWithin } from './runner.js'
+import { drainWithin, untilAborted } from './runner.js'
 import { sendRecords } from './send-records.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
@@ -81,7 +81,7 @@ export class Bus implements AsyncDisposable {
     this.name = name
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
-    this.#ownTopics = new OwnTopics(transport, settings.createTopics)
+    this.#ownTopics = new OwnTopics(transport, settings.createTopics, topic => this.#topics.configOf(topic))
     this.#groups = new Groups(settings, this.#topics, this.#ownTopics, this.#report)
     this.#lifecycle = new Lifecycle({
       name,
@@ -171,8 +171,8 @@ export class Bus implements AsyncDisposable {
   }
 
   /**
-   * Handles an event. A handler that throws has its record handed back: it comes again after a growing delay, and
-   * meanwhile holds back only its own key.
+   * Handles an event. A handler that throws is tried again after a growing delay, which holds back only its own
+   * key, and at last its record becomes a dead letter: see {@link SubscribeOptions.onFailure}.
    * @throws BusbarError `CONFIG_INVALID`, for example when a group already has a handler of this event and no `name` is given.
    */
   subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<NoInfer<Out>>): Subscription
@@ -237,6 +237,7 @@ export class Bus implements AsyncDisposable {
       handle: responder(answering),
       onFailure: failureResponder(answering),
       replay: replayer(answering),
+      resultOf: answerOf(answering),
     })
   }
 
@@ -276,10 +277,14 @@ export class Bus implements AsyncDisposable {
   /**
    * The dead letters of a group: list, replay, discard. `topics`: those whose dead letters are meant; default: those that
    * this bus subscribed to in the group.
+   * @throws BusbarError `CONFIG_INVALID` when there are none.
    */
   deadLetters(group: string = this.name, options: { readonly topics?: readonly string[] } = {}): DeadLetters {
     const { transport, runtime } = this.#settings
     const topics = options.topics ?? this.#groups.topicsOf(group)
+    if (topics.length === 0) {
+      throw new BusbarError('CONFIG_INVALID', `deadLetters(${JSON.stringify(group)}): this bus subscribed to nothing in that group: name the topics (option "topics")`)
+    }
     return new DeadLetters({ group, topics, transport, runtime, ownTopics: this.#ownTopics })
   }
 
@@ -317,7 +322,7 @@ export class Bus implements AsyncDisposable {
   #subscribe(
     contract: AnyEvent | AnyRequest,
     options: SubscribeOptions,
-    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'batch'>,
+    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'resultOf' | 'batch'>,
   ): Subscription {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name
@@ -326,6 +331,7 @@ export class Bus implements AsyncDisposable {
     const name = options.name ?? `${group === false ? 'broadcast' : group}/${contract.name}`
     const failsForGood = contract.kind === 'event' && (options.onFailure ?? (group === false ? 'hand-back' : 'dead-letter')) === 'dead-letter'
     const own = (options.use ?? []).map(each => subscriptionMiddleware(each, name))
+    if (group === false) refuseReturns(options, own, name)
     const bound = new BoundSubscription({
       ...inner,
       name,
@@ -360,7 +366,9 @@ export class Bus implements AsyncDisposable {
   async #drain(deadline: AbortSignal): Promise<void> {
     const [left] = await Promise.all([this.#groups.close(deadline), this.#delays.close(deadline)])
     for (const each of left) if (each.status === 'rejected') this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
+    // Requests need no reply any more. The transport knows only of what has come to it: the rest is waited for here.
     this.#closeRequests()
+    if (this.#lifecycle.connected) await untilAborted(this.#publisher.settled(), deadline)
     await this.#inbox.close()
   }
 
@@ -378,17 +386,19 @@ export class Bus implements AsyncDisposable {
   }
 
   readonly #report = (report: DeliveryReport): void => {
-    for (const listener of this.#deliveryListeners) listener(report)
+    for (const listener of this.#deliveryListeners) this.#call(listener, report, 'deliveries')
   }
 
   readonly #emit = (event: BusEvent): void => {
     logBusEvent(this.#settings.logger, event)
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (thrown) {
-        this.#settings.logger.error({ err: thrown }, `a listener of bus events threw: ${reasonOf(thrown)}`)
-      }
+    for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
+  }
+
+  #call<T>(listener: (what: T) => void, what: T, of: string): void {
+    try {
+      listener(what)
+    } catch (thrown) {
+      this.#settings.logger.error({ err: thrown }, `a listener of ${of} threw: ${reasonOf(thrown)}`)
     }
   }
 }
@@ -407,6 +417,16 @@ function requireContract(kind: 'event' | 'request', given: { readonly kind?: unk
 
 function requireHandler(handler: unknown, doing: string): void {
   if (typeof handler !== 'function') throw new BusbarError('CONFIG_INVALID', `${doing}: the last argument must be the handler function`)
+}
+
+/** A broadcast has no topics by which records could come back, and keeps no position: a failure is handed back. */
+function refuseReturns(options: SubscribeOptions, own: readonly Middleware[], subscription: string): void {
+  const returning = own.find(each => each.returnTopics)
+  if (!returning && options.onFailure !== 'dead-letter') return
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `subscription ${subscription}: ${returning ? `middleware "${returning.name}"` : 'option "onFailure"'} needs a group, and a broadcast has none`,
+  )
 }
 
 function subscriptionMiddleware(given: MiddlewareLike, subscription: string): Middleware {

@@ -3,7 +3,7 @@ import { type Envelope, positionId, readEnvelope } from './envelope.js'
 import { BusbarError } from './error.js'
 import type { Arrival, Conclusion } from './context.js'
 import type { Logger } from './logger.js'
-import { attemptsBefore, dueAtOf } from './return-headers.js'
+import { attemptsBefore, dueAtOf, groupOf, originOf, subscriptionOf } from './return-headers.js'
 import type { DeliverySlot } from './runner.js'
 import type { Runtime } from './runtime.js'
 import type { BoundSubscription } from './subscription.js'
@@ -36,7 +36,7 @@ export interface DeliveryReport {
   readonly offset: number
   readonly attempt: number
   readonly outcome: Conclusion | 'handed back'
-  /** Why it was handed back. */
+  /** Why it was handed back, rescheduled or dead-lettered. */
   readonly error?: unknown
 }
 
@@ -120,6 +120,9 @@ export class Consumer {
   ): Promise<Outcome | undefined> {
     try {
       const concluded = await subscription.run(delivery, arrival)
+      const end = arrival.slot.ends.find(each => each.aborted)
+      // It has finished, but its settlement counts no more: it comes again.
+      if (end) return this.#handBack(subscription, delivery, arrival, end.reason)
       if (remember) this.#remember(delivery.record, subscription)
       this.#options.onDelivery?.({ ...describeDelivery(subscription, delivery, arrival), ...concluded })
       return undefined
@@ -133,8 +136,8 @@ export class Consumer {
   #wanting(record: InboundRecord, envelope: Envelope | undefined, unreadable: BusbarError | undefined): readonly BoundSubscription[] {
     const candidates = this.#byTopic.get(record.topic) ?? []
     // Whose event it is can't be told from an envelope that can't be read: it is a failure of each.
-    const accepting = unreadable ? candidates : candidates.filter(each => each.accepts(record, envelope, () => isSoleRequest(candidates, record)))
-    if (accepting.length === 0 && candidates.length > 0 && !envelope) this.#warnOfForeign(record)
+    const accepting = candidates.filter(each => each.isFor(record) && (unreadable ?? each.accepts(envelope, () => isSoleRequest(candidates, record))))
+    if (accepting.length === 0 && candidates.length > 0) this.#warnOfIgnored(record, envelope)
     const finished = this.#finished.get(record)
     return finished ? accepting.filter(each => !finished.has(each)) : accepting
   }
@@ -164,11 +167,18 @@ export class Consumer {
     return Math.round(full * (0.75 + this.#options.runtime.random() / 4))
   }
 
-  #warnOfForeign(record: InboundRecord): void {
-    if (this.#warnedTopics.has(record.topic)) return
-    this.#warnedTopics.add(record.topic)
+  #warnOfIgnored(record: InboundRecord, envelope: Envelope | undefined): void {
+    const { topic, partition, offset } = record
+    if (originOf(record) !== record) {
+      // Somebody counts on it: it failed before, and was retried or replayed.
+      const fields = { topic, partition, offset, id: envelope?.id, group: groupOf(record), subscription: subscriptionOf(record) }
+      this.#options.logger.warn(fields, 'ignored a record that came back to a subscription that is not here')
+      return
+    }
+    if (envelope || this.#warnedTopics.has(topic)) return
+    this.#warnedTopics.add(topic)
     this.#options.logger.warn(
-      { topic: record.topic, partition: record.partition, offset: record.offset },
+      { topic, partition, offset },
       'ignored records without CloudEvents headers: declare an event of this topic with foreign: true to receive them',
     )
   }

@@ -60,7 +60,8 @@ export interface RecordContext {
   readonly ended: boolean
   /** What became of the delivery, if not just `done`; what sets it says so with {@link conclude}. */
   readonly conclusion: Conclusion
-  conclude(conclusion: Conclusion): void
+  /** `error`: the failure that led to it. */
+  conclude(conclusion: Conclusion, error?: unknown): void
 }
 
 /** What becomes of a delivery to a subscription that does not fail. */
@@ -125,10 +126,18 @@ export class DeliveryContext implements EventContext {
   /** Counted on by what retries in place. */
   attempt: number
   conclusion: Conclusion = 'done'
+  /** The failure that led to the conclusion. */
+  failure: unknown
   /** What the handler's completion is remembered with: the encoded reply of a request. */
   result: Uint8Array | undefined
   /** Answers a duplicate with the result of its first delivery. */
   replay: ((context: DeliveryContext, result: Uint8Array) => Promise<void>) | undefined
+  /** What a failure is remembered with, if it is an answer: a declared error to a request. */
+  resultOf: ((thrown: unknown) => Promise<Uint8Array> | undefined) | undefined
+  /** Called when the handler of a batch gets this record. */
+  onStart: (() => void) | undefined
+  /** Runs something as if inside of the handler's asynchronous context. */
+  scope: (<R>(run: () => R) => R) | undefined
   /** Set between the record phase and the event phase. */
   payload: unknown
   /** Why the envelope cannot be read; decoding fails with it. */
@@ -218,29 +227,35 @@ export class DeliveryContext implements EventContext {
     const signals = [...this.#ends, this.#slot.draining]
     const aborted = signals.find(signal => signal.aborted)
     if (aborted) throw aborted.reason
+    const waited = new Promise<void>((resolve, reject) => {
+      const stopListening = () => {
+        for (const signal of signals) signal.removeEventListener('abort', onAbort)
+      }
+      const onAbort = (event: Event) => {
+        cancel()
+        stopListening()
+        reject((event.target as AbortSignal).reason as Error)
+      }
+      for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
+      const cancel = register(() => {
+        stopListening()
+        resolve()
+      })
+    })
+    // Last: others start in its place at once, and must come behind it where they wait for the same.
     this.#slot.leave()
     try {
-      await new Promise<void>((resolve, reject) => {
-        const stopListening = () => {
-          for (const signal of signals) signal.removeEventListener('abort', onAbort)
-        }
-        const onAbort = (event: Event) => {
-          cancel()
-          stopListening()
-          reject((event.target as AbortSignal).reason as Error)
-        }
-        for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
-        const cancel = register(() => {
-          stopListening()
-          resolve()
-        })
-      })
+      await waited
     } finally {
       await this.#slot.enter()
     }
+    // Room may have come long after the wait was over.
+    const late = signals.find(signal => signal.aborted)
+    if (late) throw late.reason
   }
-  conclude(conclusion: Conclusion): void {
+  conclude(conclusion: Conclusion, error?: unknown): void {
     this.conclusion = conclusion
+    this.failure = error
   }
   nextAttempt(): void {
     this.release()

@@ -88,13 +88,17 @@ export class DeadLetters {
     const spacingMs = 1_000 / positive('perSecond', options.perSecond ?? 100)
     const maxRedrives = options.maxRedrives ?? 5
     const counts = { replayed: 0, discarded: 0, refused: 0 }
+    let isFirst = true
     await this.#each(asFilter(which), async letter => {
-      if (options.signal?.aborted) return false
       const refused = kind === 'replayed' && letter.redrives >= maxRedrives
-      if (!refused && !options.dryRun) {
+      const acts = !refused && !options.dryRun
+      // Its rejection only says that the signal aborted.
+      if (acts && !isFirst) await sleep(this.#options.runtime, spacingMs, options.signal).catch(() => {})
+      if (options.signal?.aborted) return false
+      if (acts) {
+        isFirst = false
         if (kind === 'replayed') await this.#sendBack(letter)
         await this.#mark(letter, kind)
-        await sleep(this.#options.runtime, spacingMs)
       }
       counts[refused ? 'refused' : kind] += 1
       options.onProgress?.({ ...counts, letter })
@@ -136,7 +140,7 @@ export class DeadLetters {
       let goOn = true
       await this.#read(name, async record => {
         const letter = readDeadLetter(record)
-        if (goOn && letter && !marked.has(`${record.partition}@${record.offset}`) && matches(letter, filter)) goOn = await visit(letter)
+        if (goOn && letter?.group === group && !marked.has(`${record.partition}@${record.offset}`) && matches(letter, filter)) goOn = await visit(letter)
         return goOn
       })
       if (!goOn) return

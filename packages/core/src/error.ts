@@ -28,6 +28,7 @@
  * | `DECLARED` | no | the responder answered with an error that the request declares |
  * | `HANDLER_FAILED` | yes | a handler threw; the cause is what it threw |
  * | `HANDLER_TIMEOUT` | yes | a handler took longer than its time limit |
+ * | `RETRY_FAILED` | yes | a record that failed could not be written to its retry topic for now |
  * | `DEAD_LETTER_FAILED` | yes | a record that failed for good could not be written to its dead-letter topic |
  * | `CLAIM_LOST` | yes | the claim of an idempotency key went to another delivery while the handler ran |
  * | `MIDDLEWARE_MISUSED` | no | `next()` called twice, or not awaited |
@@ -66,6 +67,7 @@ const retryableByCode = {
   DECLARED: false,
   HANDLER_FAILED: true,
   HANDLER_TIMEOUT: true,
+  RETRY_FAILED: true,
   DEAD_LETTER_FAILED: true,
   CLAIM_LOST: true,
   MIDDLEWARE_MISUSED: false,
@@ -114,6 +116,11 @@ export class BusbarError extends Error {
     if (thrown instanceof BusbarError) return thrown
     return new BusbarError(code, `${doing}: ${reasonOf(thrown)}`, { cause: thrown })
   }
+}
+
+/** Whether trying again can help: what is no `BusbarError` may pass. */
+export function isRetryable(thrown: unknown): boolean {
+  return thrown instanceof BusbarError ? thrown.retryable : true
 }
 
 /** The shortest useful reason in anything that can be thrown. */

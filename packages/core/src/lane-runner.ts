@@ -31,6 +31,7 @@ export class LaneRunner implements Runner {
   /** Deliveries that waited and go on when there is room. */
   readonly #returning = new Fifo<() => void>()
   #idle: (() => void)[] = []
+  #isPumping = false
 
   constructor(options: LaneRunnerOptions) {
     this.#options = options
@@ -57,6 +58,11 @@ export class LaneRunner implements Runner {
     for (const partition of this.#partitions.values()) partition.handBack()
     this.#ready.clear()
     this.#drain.abort(new BusbarError('ABORTED', 'the subscription is being closed'))
+    // Whoever waits for room gives up now, and needs none for that.
+    for (let returning = this.#returning.shift(); returning; returning = this.#returning.shift()) {
+      this.#active += 1
+      returning()
+    }
     if (this.#running.size === 0) return
     await untilAborted(new Promise<void>(resolve => this.#idle.push(resolve)), deadline)
     if (this.#running.size === 0) return
@@ -95,6 +101,14 @@ export class LaneRunner implements Runner {
   }
 
   #pump(): void {
+    // Whoever gives room while others are started has them started by this same loop.
+    if (this.#isPumping) return
+    this.#isPumping = true
+    this.#fill()
+    this.#isPumping = false
+  }
+
+  #fill(): void {
     while (this.#active < this.#options.concurrency) {
       const returning = this.#returning.shift()
       if (returning) {
@@ -159,6 +173,8 @@ class LaneSlot implements DeliverySlot {
   #subscriptions = 1
   #waiting = 0
   #gave = false
+  /** Resolves when there is room again. */
+  #taking: Promise<void> | undefined
 
   constructor(ends: readonly AbortSignal[], draining: AbortSignal, room: Room) {
     this.ends = ends
@@ -182,9 +198,13 @@ class LaneSlot implements DeliverySlot {
 
   enter(): Promise<void> | undefined {
     this.#waiting -= 1
-    if (!this.#gave) return undefined
+    // Another subscription to this record may be waiting for its room already: they go on together.
+    if (!this.#gave) return this.#taking
     this.#gave = false
-    return this.#room.take()
+    this.#taking = this.#room.take()?.then(() => {
+      this.#taking = undefined
+    })
+    return this.#taking
   }
 
   #giveIfAllWait(): void {

@@ -36,6 +36,11 @@ export class Lifecycle {
     this.#steps = steps
   }
 
+  /** Whether a connection was made: what waits for one may go on. */
+  get connected(): boolean {
+    return this.#isConnected
+  }
+
   /** Whether the bus was started, perhaps not to the end yet, or not to the end at all. */
   get started(): boolean {
     return this.#starting !== undefined || this.#isConnected

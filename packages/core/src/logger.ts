@@ -25,7 +25,8 @@ const write = (level: 'warn' | 'error', bound: Record<string, unknown>) => (firs
   const fields = typeof first === 'string' ? bound : { ...bound, ...first }
   const text = typeof first === 'string' ? first : (message ?? '')
   const shown = Object.entries(fields).map(([name, value]) => `${name}=${show(value)}`)
-  console[level](['busbar', level, text, ...shown].filter(part => part !== '').join(' '))
+  // One line, whatever an error has to say.
+  console[level](['busbar', level, text, ...shown].filter(part => part !== '').join(' ').replaceAll(/\s*[\r\n]+\s*/g, ' '))
 }
 
 /** The default logger: warnings and errors to the console, nothing below them. */

@@ -80,6 +80,8 @@ export class Publisher {
   #layered = false
   /** By topic, while a publish to it waits for something: resolves when the last of them has gone to the transport. */
   readonly #tails = new Map<string, Promise<void>>()
+  /** Publishes that the transport need not know of yet: they wait for something, or are with a middleware. */
+  readonly #accepted = new Set<Promise<unknown>>()
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -90,12 +92,32 @@ export class Publisher {
     const ready = after(this.#encode(contract, payload, options, route), encoded => this.#opened(contract, encoded))
     // Replies have no order among each other, and share their topic: none may wait for another.
     const isOrdered = contract.kind !== 'reply'
-    if (!(ready instanceof Promise) && !(isOrdered && this.#tails.has(contract.topic.name))) return this.#send(ready)
-    return this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
+    if (!(ready instanceof Promise) && !(isOrdered && this.#tails.has(contract.topic.name))) {
+      this.#chain()
+      return this.#layered ? this.#accept(this.#send(ready)) : this.#send(ready)
+    }
+    const inTurn = async () => this.#send(await (isOrdered ? this.#inTurn(contract.topic.name, ready) : ready))
+    return this.#accept(inTurn())
+  }
+
+  /** Resolves when everything that was published before and meanwhile has been stored or refused. */
+  async settled(): Promise<void> {
+    while (this.#accepted.size > 0) await Promise.allSettled(this.#accepted)
   }
 
   /** Publishes many payloads; nothing is sent unless all of them can be encoded. */
   async publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
+    return this.#accept(this.#publishBatch(event, payloads, options))
+  }
+
+  #accept<T>(publish: Promise<T>): Promise<T> {
+    const forget = () => void this.#accepted.delete(publish)
+    this.#accepted.add(publish)
+    publish.then(forget, forget)
+    return publish
+  }
+
+  async #publishBatch(event: AnyEvent, payloads: readonly unknown[], options: Omit<PublishOptions, 'id'>): Promise<readonly PublishReceipt[]> {
     const encoding = Promise.all(payloads.map(async (payload, index) => {
       try {
         return await this.#encode(event, payload, options, {})
@@ -109,7 +131,7 @@ export class Publisher {
     if (encoded.length === 0) return []
     const { transport } = this.#options
     this.#chain()
-    if (options.delayMs !== undefined) return settleAll(encoded.map(each => this.#send(each)))
+    if (options.delayMs) return settleAll(encoded.map(each => this.#send(each)))
     if (!this.#layered) {
       const positions = await transport.send(encoded.map(each => each.record))
       return positions.map((position, index) => ({ id: (encoded[index] as Encoded).context.id, ...position }))
@@ -199,7 +221,7 @@ export class Publisher {
   #encode(contract: Publishable, payload: unknown, options: PublishOptions, route: Route): Encoded | Promise<Encoded> {
     const { runtime, source } = this.#options
     const type = contract.name
-    if (options.delayMs !== undefined && !(options.delayMs >= 0)) {
+    if (options.delayMs !== undefined && !(options.delayMs >= 0 && Number.isFinite(options.delayMs))) {
       throw new BusbarError('CONFIG_INVALID', `publishing ${type}: option "delayMs" must be a number of milliseconds, got ${options.delayMs}`)
     }
     if (options.headers) checkUserHeaders(options.headers, `publishing ${type}`)
@@ -222,7 +244,7 @@ export class Publisher {
     }
     return after(encodeValue(contract, payload), value => ({
       context,
-      dueAtMs: options.delayMs === undefined ? undefined : timestampMs + options.delayMs,
+      dueAtMs: options.delayMs ? timestampMs + options.delayMs : undefined,
       record: {
         topic: context.topic,
         ...(route.partition === undefined ? undefined : { partition: route.partition }),

@@ -7,6 +7,7 @@ import type { Publishable, Publisher } from './publish.js'
 import { type ReplyAddress, replyAddressOf, replyHeader } from './reply-headers.js'
 import type { AnyRequest } from './request.js'
 import type { Runtime } from './runtime.js'
+import { packAnswer, unpackAnswer } from './stored-answer.js'
 
 export interface ResponderOptions {
   readonly request: AnyRequest
@@ -20,10 +21,11 @@ export function responder(options: ResponderOptions): (context: DeliveryContext)
   return async context => {
     if (isExpired(context, options.runtime)) {
       context.logger.debug('skipped a request whose deadline has passed')
+      context.conclude('skipped')
       return
     }
     const reply = await options.handler(context.payload, context)
-    context.result = await options.request.replyCodec.encode(reply as never)
+    context.result = packAnswer({ headers: {}, value: await options.request.replyCodec.encode(reply as never) })
     await replayer(options)(context, context.result)
   }
 }
@@ -31,7 +33,18 @@ export function responder(options: ResponderOptions): (context: DeliveryContext)
 /** Answers a request with an encoded reply: the handler's, or that of the first delivery to a duplicate. */
 export function replayer(options: ResponderOptions): (context: DeliveryContext, result: Uint8Array) => Promise<void> {
   return async (context, result) => {
-    await send(options, context, { codec: encodedBy(options.request.replyCodec), payload: result, headers: {} })
+    const { headers, value } = unpackAnswer(result)
+    const declared = options.request.errors.get(headers[replyHeader.errorName] ?? '')
+    await send(options, context, { codec: encodedBy(declared?.codec ?? options.request.replyCodec), payload: value, headers })
+  }
+}
+
+/** The answer that a declared error is, to be kept for duplicates; undefined for any other failure. */
+export function answerOf({ request }: ResponderOptions): (thrown: unknown) => Promise<Uint8Array> | undefined {
+  return thrown => {
+    if (!declaredOf(request, thrown)) return undefined
+    const { codec, payload, headers } = errorAnswer(request, thrown)
+    return Promise.resolve(codec.encode(payload as never)).then(value => packAnswer({ headers, value }))
   }
 }
 
@@ -51,7 +64,7 @@ export function failureResponder(options: ResponderOptions): (context: DeliveryC
 interface Answer {
   readonly codec: Codec<never, unknown>
   readonly payload: unknown
-  readonly headers: Readonly<Record<string, string | Uint8Array>>
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** Never rejects: a request is not handled again because its answer failed. */

@@ -37,10 +37,11 @@ export interface Origin {
 
 /** Where a record was published first: for one that came back, what its headers say. */
 export function originOf(record: InboundRecord): Origin {
-  if (!Object.hasOwn(record.headers, returnHeader.originalTopic)) return record
+  const topic = originalTopicOf(record)
+  if (topic === undefined) return record
   const headers = new MessageHeaders(record.headers)
   return {
-    topic: headers.get(returnHeader.originalTopic) ?? record.topic,
+    topic,
     partition: numberIn(headers, returnHeader.originalPartition) ?? record.partition,
     offset: numberIn(headers, returnHeader.originalOffset) ?? record.offset,
     timestampMs: numberIn(headers, returnHeader.originalTimestamp) ?? record.timestampMs,
@@ -49,23 +50,43 @@ export function originOf(record: InboundRecord): Origin {
 
 /** When a record is due, in milliseconds since the epoch; 0 for one that is at once. */
 export function dueAtOf(record: InboundRecord): number {
-  return headerNumber(record, returnHeader.dueAt)
+  return returnedNumber(record, returnHeader.dueAt)
 }
 
 /** How often a record was handled before it came back; 0 for one that is new. */
 export function attemptsBefore(record: InboundRecord): number {
-  return headerNumber(record, returnHeader.attempts)
+  return returnedNumber(record, returnHeader.attempts)
 }
 
 /** The subscription that a record comes back to. */
 export function subscriptionOf(record: InboundRecord): string | undefined {
-  const bytes = new MessageHeaders(record.headers).bytes(returnHeader.subscription)
-  return bytes && Buffer.from(bytes).toString()
+  return textIn(new MessageHeaders(record.headers), returnHeader.subscription)
 }
 
-function headerNumber(record: InboundRecord, name: string): number {
-  if (!Object.hasOwn(record.headers, name)) return 0
+/** The group that a record comes back to. */
+export function groupOf(record: InboundRecord): string | undefined {
+  return textIn(new MessageHeaders(record.headers), returnHeader.group)
+}
+
+/**
+ * The topic that a record came from, by a topic of ours, which is named after it. In any other topic such headers were
+ * copied there by somebody and mean nothing.
+ */
+function originalTopicOf(record: InboundRecord): string | undefined {
+  if (!Object.hasOwn(record.headers, returnHeader.originalTopic)) return undefined
+  const topic = textIn(new MessageHeaders(record.headers), returnHeader.originalTopic)
+  return topic && record.topic.startsWith(`${topic}.`) ? topic : undefined
+}
+
+function returnedNumber(record: InboundRecord, name: string): number {
+  if (originalTopicOf(record) === undefined) return 0
   return numberIn(new MessageHeaders(record.headers), name) ?? 0
+}
+
+/** Whatever its bytes: a record may have failed because they are no UTF-8. */
+function textIn(headers: MessageHeaders, name: string): string | undefined {
+  const bytes = headers.bytes(name)
+  return bytes && Buffer.from(bytes).toString()
 }
 
 function numberIn(headers: MessageHeaders, name: string): number | undefined {

@@ -31,6 +31,7 @@ export interface DeliverySlot {
   /** It goes on; resolves when there is room again. */
   enter(): Promise<void> | undefined
 }
+
 /** What becomes of a delivery that was queued and is not handled: it comes again, at the same attempt. */
 export const untried: Outcome = { kind: 'nack', untried: true }
 

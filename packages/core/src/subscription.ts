@@ -8,7 +8,7 @@ import { BusbarError } from './error.js'
 import type { Logger } from './logger.js'
 import { inOrder, layersOf, type Middleware } from './middleware.js'
 import type { AnyRequest } from './request.js'
-import { subscriptionOf } from './return-headers.js'
+import { groupOf, subscriptionOf } from './return-headers.js'
 import { untilAborted } from './runner.js'
 import type { Runtime } from './runtime.js'
 import type { Delivery, InboundRecord } from './transport.js'
@@ -33,6 +33,8 @@ export interface BoundSubscriptionOptions {
   readonly onFailure?: (context: DeliveryContext, thrown: unknown) => Promise<void>
   /** Answers a duplicate with the result that its first delivery was completed with. */
   readonly replay?: (context: DeliveryContext, result: Uint8Array) => Promise<void>
+  /** What a failure is completed with, if it is an answer like any other. */
+  readonly resultOf?: (thrown: unknown) => Promise<Uint8Array> | undefined
   readonly batch?: BatchSettings
   readonly logger: Logger
   readonly runtime: Runtime
@@ -69,9 +71,13 @@ export class BoundSubscription {
     return this.#options.middleware().flatMap(each => each.returnTopics?.(topic, group) ?? [])
   }
 
-  /** Whether a record with this envelope, of its topic or come back to it, is for this subscription. */
-  accepts(record: InboundRecord, envelope: Envelope | undefined, isRequest: () => boolean): boolean {
-    if (record.topic !== this.contract.topic.name && subscriptionOf(record) !== this.name) return false
+  /** Whether a record is of its topic, or comes back to this very subscription. */
+  isFor(record: InboundRecord): boolean {
+    return record.topic === this.contract.topic.name || (subscriptionOf(record) === this.name && groupOf(record) === this.group)
+  }
+
+  /** Whether a record with this envelope is an event of this subscription. */
+  accepts(envelope: Envelope | undefined, isRequest: () => boolean): boolean {
     if (envelope) return envelope.type === this.contract.name
     return this.contract.kind === 'event' ? this.contract.foreign : isRequest()
   }
@@ -79,23 +85,27 @@ export class BoundSubscription {
   /** Runs one delivery through middleware, decoding and handler; rejects with whatever they reject with. */
   async run(delivery: Delivery, arrival: Arrival): Promise<Concluded> {
     const { group, name: subscription, contract } = this
-    const { logger, runtime, forward, onFailure, replay } = this.#options
+    const { logger, runtime, forward, onFailure, replay, resultOf } = this.#options
     const place = { group, subscription, event: contract.name, logger, runtime, forward }
     const context = new DeliveryContext(place, delivery.record, arrival, this.#end.signal)
     context.replay = replay
+    context.resultOf = resultOf
     this.#run ??= chainOf(this.#options)
     this.#running += 1
     try {
       await this.#run(context)
     } catch (thrown) {
-      if (!onFailure || arrival.slot.ends.some(end => end.aborted)) throw thrown
-      await onFailure(context, thrown)
+      const { ends, draining } = arrival.slot
+      // What gave up waiting because the bus closes is for another instance.
+      if (!onFailure || ends.some(end => end.aborted) || (draining.aborted && thrown === draining.reason)) throw thrown
+      await (context.scope ? context.scope(() => onFailure(context, thrown)) : onFailure(context, thrown))
     } finally {
       context.release()
       this.#running -= 1
       if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
-    return { outcome: context.conclusion, attempt: context.attempt }
+    const { conclusion: outcome, attempt, failure: error } = context
+    return error === undefined ? { outcome, attempt } : { outcome, attempt, error }
   }
 
   /** Refuses middleware in a wrong order. @throws BusbarError `CONFIG_INVALID` */
@@ -115,6 +125,8 @@ export class BoundSubscription {
 export interface Concluded {
   readonly outcome: Conclusion
   readonly attempt: number
+  /** The failure that led to it. */
+  readonly error?: unknown
 }
 
 /** Record layers, decoding, event layers, handler: from the outside to the inside. */

@@ -43,6 +43,11 @@ export class TopicRegistry {
     if (known && settingsOf(merged) !== settingsOf(known)) this.#ensured.delete(topic.name)
   }
 
+  /** The settings by which this bus declares a topic. */
+  configOf(topic: string): Readonly<Record<string, string>> | undefined {
+    return this.#declared.get(topic)?.config
+  }
+
   /** Undefined when the topic is known to be there, else a promise of it. A failure is not remembered. */
   ensure(topic: ContractTopic): Promise<void> | undefined {
     if (this.#ensured.has(topic.name)) return undefined

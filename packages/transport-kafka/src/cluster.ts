@@ -2,15 +2,6 @@ import { BusbarError } from '@busbar/core'
 import type { Kafka } from 'kafkajs'
 import type { Cluster } from './kafkajs-internals.js'
 
-export type {
-  Broker,
-  Cluster,
-  FetchedMessage,
-  FetchRequest,
-  FetchResponse,
-  PartitionMetadata,
-} from './kafkajs-internals.js'
-
 /**
  * A cluster of its own for this `Kafka`, connected: its connections, metadata, TLS and SASL, without a consumer, a
  * producer or an admin around it. Whoever opened it disconnects it.

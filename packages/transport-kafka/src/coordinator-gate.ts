@@ -30,6 +30,15 @@ export interface GateHooks {
   closed(): boolean
 }
 
+/** What is known of joining. */
+export interface JoinGate {
+  /** Resolves once no request to join, or to leave because of it, waits for its answer. */
+  settled(): Promise<void>
+}
+
+/** Remembers a request until it is answered. */
+type Track = <T>(request: Promise<T>) => Promise<T>
+
 /**
  * Stands between kafkajs's consumer and its brokers. kafkajs does what it does well (join, heartbeat, leave, metadata,
  * reconnecting), and awaits what it has no way to await by itself: a commit before each join, the start positions after
@@ -37,30 +46,61 @@ export interface GateHooks {
  * out of a request (kafkajs's `pause` drops what was fetched and sleeps `maxWaitTimeInMs` when all are paused), a seek is
  * a change of position, and a position out of range is seen before kafkajs resets it.
  *
- * Works by replacing `findBroker` and `findGroupCoordinator` of this consumer's own cluster.
+ * Works by replacing `findBroker` and `findGroupCoordinator` of this consumer's own cluster, and the building of its
+ * connections, so that what kafkajs would try again after the member has left ends instead.
  */
-export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): void {
+export function gateCluster(cluster: Cluster, group: string, hooks: GateHooks): JoinGate {
+  const pending = new Set<Promise<unknown>>()
+  const track: Track = request => {
+    pending.add(request)
+    const forget = () => pending.delete(request)
+    request.then(forget, forget)
+    return request
+  }
   const gates = new WeakMap<GroupBroker, GroupBroker>()
   const gated = (broker: GroupBroker): GroupBroker => {
-    const gate = gates.get(broker) ?? gateOf(broker, cluster, group, hooks)
+    const gate = gates.get(broker) ?? gateOf(broker, cluster, group, hooks, track)
     gates.set(broker, gate)
     return gate
   }
   const findBroker = cluster.findBroker.bind(cluster)
   const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster)
+  const build = cluster.connectionPoolBuilder.build.bind(cluster.connectionPoolBuilder)
+  cluster.connectionPoolBuilder.build = async address => {
+    if (hooks.closed()) throw leftError()
+    return build(address)
+  }
   cluster.findBroker = async target => gated((await findBroker(target)) as GroupBroker)
   // kafkajs looks the broker up with `findBroker`: it is gated already.
   cluster.findGroupCoordinator = target =>
     withCoordinatorReason(cluster, group, () => findGroupCoordinator(target))
+  return {
+    async settled() {
+      // What is answered may lead to one more request.
+      while (pending.size > 0) await Promise.allSettled(pending)
+    },
+  }
 }
 
-function gateOf(broker: GroupBroker, cluster: Cluster, group: string, hooks: GateHooks): GroupBroker {
+function gateOf(
+  broker: GroupBroker,
+  cluster: Cluster,
+  group: string,
+  hooks: GateHooks,
+  track: Track,
+): GroupBroker {
   const gate = Object.create(broker) as { -readonly [Method in keyof GroupBroker]: GroupBroker[Method] }
   gate.joinGroup = async request => {
     if (hooks.closed()) throw leftError()
     await hooks.beforeJoin()
+    if (hooks.closed()) throw leftError()
     // Where the coordinator does not know it any more, kafkajs joins again as a new member.
-    return broker.joinGroup({ ...request, memberId: request.memberId || (hooks.formerMember() ?? '') })
+    const memberId = request.memberId || (hooks.formerMember() ?? '')
+    const joined = await track(broker.joinGroup({ ...request, memberId }))
+    if (!hooks.closed()) return joined
+    // kafkajs did not know its id yet when it left: partitions would be given to nobody until the session is over.
+    await track(broker.leaveGroup({ groupId: group, memberId: joined.memberId }))
+    throw leftError()
   }
   gate.syncGroup = async request => {
     const response = await broker.syncGroup(request)

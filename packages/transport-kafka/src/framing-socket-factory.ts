@@ -32,6 +32,7 @@ const outward = new Set<string | symbol>(['data', 'end', 'error', 'timeout', 'co
 
 function frame(socket: net.Socket): void {
   const emit = socket.emit.bind(socket) as (event: string | symbol, ...args: unknown[]) => boolean
+  const unref = socket.unref.bind(socket)
   const end = socket.end.bind(socket) as (...args: unknown[]) => net.Socket
   const frames = new FrameBuffer()
   let left = false
@@ -50,6 +51,8 @@ function frame(socket: net.Socket): void {
     setTimeout(() => socket.destroy(), leaveMs).unref()
     return end(...args)
   }
+  // kafkajs may leave a socket many times over; without a handle each `unref` would listen for `connect`.
+  socket.unref = (): net.Socket => (socket.destroyed ? socket : unref())
 }
 
 /** Gathers chunks until they hold at least one whole frame. */

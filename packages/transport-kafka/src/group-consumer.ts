@@ -5,16 +5,17 @@ import {
   type Runtime,
   type SubscribeSpec,
   sleep,
-  type Timer,
   type TopicPartition,
   type TransportEvent,
   type TransportSubscription,
 } from '@busbar/core'
 import type { Kafka } from 'kafkajs'
+import { onceCoordinatorReady } from './coordinator-ready.js'
 import { GroupMember } from './group-member.js'
 import { HeldPartitions } from './held-partitions.js'
-import { hasKafkaErrorType, isFinal } from './kafka-error.js'
+import { isFinal } from './kafka-error.js'
 import type { ConsumerOptions } from './options.js'
+import { RestartPolicy } from './restart-policy.js'
 import { SocketRegistry } from './socket-registry.js'
 
 export interface GroupConsumerOptions {
@@ -28,17 +29,6 @@ export interface GroupConsumerOptions {
   readonly createKafka: (sockets: SocketRegistry) => Kafka
 }
 
-const coordinatorNotReady = [
-  'GROUP_LOAD_IN_PROGRESS',
-  'GROUP_COORDINATOR_NOT_AVAILABLE',
-  'NOT_COORDINATOR_FOR_GROUP',
-]
-const coordinatorWithinMs = 10_000
-const coordinatorDelayMs = 100
-
-/** So long without a crash, and the next one counts as the first. */
-const stableMs = 30_000
-
 /**
  * A group's consumer that is restarted when it dies, within bounds. Restarts make a new member: what is unfinished then
  * is revoked and comes again, here or elsewhere.
@@ -50,9 +40,8 @@ export class GroupConsumer implements TransportSubscription {
   #topics: readonly string[]
   #member: GroupMember | undefined
   #sockets: SocketRegistry
-  #restarts = 0
+  readonly #restarts: RestartPolicy
   #restarting: Promise<void> | undefined
-  #stable: Timer | undefined
   #changing: Promise<void> = Promise.resolve()
   #disposing: Promise<void> | undefined
   readonly #over = new AbortController()
@@ -61,23 +50,13 @@ export class GroupConsumer implements TransportSubscription {
     reject: () => {},
   }
 
-  /** Joins the group. Rejects with a `BusbarError` where the first join fails. */
-  static async start(options: GroupConsumerOptions): Promise<GroupConsumer> {
-    const consumer = new GroupConsumer(options)
-    try {
-      await consumer.#joinFirst()
-      return consumer
-    } catch (error) {
-      await consumer[Symbol.asyncDispose]()
-      throw error
-    }
-  }
-
-  private constructor(options: GroupConsumerOptions) {
+  /** Joins nothing yet: see {@link join}. It can be disposed from the beginning on. */
+  constructor(options: GroupConsumerOptions) {
     const { spec, consumer, ...rest } = options
     this.#options = options
     this.#topics = spec.topics
     this.#sockets = new SocketRegistry()
+    this.#restarts = new RestartPolicy(options.runtime, consumer.restarts)
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = { resolve, reject }
     })
@@ -88,10 +67,24 @@ export class GroupConsumer implements TransportSubscription {
       spec,
       commitIntervalMs: consumer.commitIntervalMs,
       maxBytesPerPartition: consumer.config.maxBytesPerPartition ?? 1_048_576,
-      onProgress: () => {
-        this.#restarts = 0
-      },
+      onProgress: () => this.#restarts.progressed(),
     })
+  }
+
+  /** Joins the group, once. Rejects with a `BusbarError`, and is closed, where that fails or it is disposed meanwhile. */
+  async join(): Promise<void> {
+    const joining = onceCoordinatorReady(this.#options.runtime, () => this.#join(), this.#over.signal)
+    // Whoever disposes does not wait for kafkajs to notice.
+    joining.catch(() => {})
+    try {
+      await Promise.race([joining, this.closed])
+      this.#checkOpen()
+    } catch (error) {
+      const closedMeanwhile = this.#over.signal.aborted
+      await this[Symbol.asyncDispose]()
+      if (closedMeanwhile) this.#checkOpen()
+      throw error
+    }
   }
 
   setTopics(topics: readonly string[]): Promise<void> {
@@ -133,8 +126,7 @@ export class GroupConsumer implements TransportSubscription {
     if (topics.length === 0)
       throw new BusbarError('CONFIG_INVALID', `Group ${group} needs at least one topic`)
     await this.#restarting
-    if (this.#over.signal.aborted)
-      throw new BusbarError('BUS_CLOSED', `The subscription of group ${group} is closed`)
+    this.#checkOpen()
     const before = this.#topics
     this.#topics = topics
     try {
@@ -147,22 +139,14 @@ export class GroupConsumer implements TransportSubscription {
     }
   }
 
-  /** A coordinator that is still loading, as after a broker's start, is waited for; kafkajs gives up on it at once. */
-  async #joinFirst(): Promise<void> {
-    const { runtime } = this.#options
-    const until = runtime.now() + coordinatorWithinMs
-    for (;;) {
-      try {
-        return await this.#join()
-      } catch (error) {
-        if (!hasKafkaErrorType(error, ...coordinatorNotReady) || runtime.now() > until) throw error
-      }
-      await sleep(runtime, coordinatorDelayMs)
-    }
+  #checkOpen(): void {
+    if (!this.#over.signal.aborted) return
+    throw new BusbarError('BUS_CLOSED', `The subscription of group ${this.#options.spec.group} is closed`)
   }
 
   async #join(): Promise<void> {
     const { spec, consumer, createKafka, logger } = this.#options
+    this.#checkOpen()
     this.#sockets = new SocketRegistry()
     const member = new GroupMember({
       kafka: createKafka(this.#sockets),
@@ -182,9 +166,7 @@ export class GroupConsumer implements TransportSubscription {
     })
     this.#member = member
     await member.start(this.#topics)
-    this.#stable = this.#options.runtime.setTimer(stableMs, () => {
-      this.#restarts = 0
-    })
+    if (!this.#over.signal.aborted) this.#restarts.joined()
   }
 
   #crashed(error: BusbarError): void {
@@ -196,16 +178,14 @@ export class GroupConsumer implements TransportSubscription {
 
   /** Never rejects: what can't be mended ends the subscription. */
   async #restart(error: BusbarError): Promise<void> {
-    const { spec, consumer, onEvent, runtime } = this.#options
-    this.#stable?.cancel()
+    const { spec, onEvent, runtime } = this.#options
     this.#sockets.close(error)
     this.#held.drop(error)
-    if (isFinal(error) || this.#restarts >= consumer.restarts.limit) return this.#fail(error)
-    this.#restarts += 1
-    onEvent({ type: 'consumer-restarting', group: spec.group, restart: this.#restarts, error })
-    const { delayMs, maxDelayMs } = consumer.restarts
+    const next = isFinal(error) ? undefined : this.#restarts.died()
+    if (!next) return this.#fail(error)
+    onEvent({ type: 'consumer-restarting', group: spec.group, restart: next.restart, error })
     try {
-      await sleep(runtime, Math.min(maxDelayMs, delayMs * 2 ** (this.#restarts - 1)), this.#over.signal)
+      await sleep(runtime, next.delayMs, this.#over.signal)
       await this.#join()
     } catch (again) {
       if (!this.#over.signal.aborted) return this.#restart(again as BusbarError)
@@ -220,7 +200,7 @@ export class GroupConsumer implements TransportSubscription {
 
   #end(): void {
     this.#over.abort()
-    this.#stable?.cancel()
+    this.#restarts.stop()
   }
 
   async #dispose(): Promise<void> {

@@ -2,7 +2,7 @@ import { BusbarError, type Logger } from '@busbar/core'
 import type { Assigner, Consumer, ConsumerConfig, Kafka } from 'kafkajs'
 import { type Claim, createAssigner } from './assigner.js'
 import { missingInternals } from './cluster.js'
-import { type GateHooks, gateCluster } from './coordinator-gate.js'
+import { type GateHooks, gateCluster, type JoinGate } from './coordinator-gate.js'
 import { kafkaError } from './kafka-error.js'
 import type { Cluster } from './kafkajs-internals.js'
 import type { SocketRegistry } from './socket-registry.js'
@@ -25,6 +25,7 @@ export class GroupMember {
   readonly #options: GroupMemberOptions
   readonly #consumer: Consumer
   #cluster: Cluster | undefined
+  #gate: JoinGate | undefined
   #ended = false
   #rejoin = false
   #crash: BusbarError | undefined
@@ -57,13 +58,15 @@ export class GroupMember {
     try {
       await this.#consumer.connect()
       await this.#subscribe(topics)
+      if (this.#ended) throw this.#leftError()
       const joined = this.#nextJoin()
-      await this.#consumer.run({
+      const running = this.#consumer.run({
         autoCommit: false,
         partitionsConsumedConcurrently: 1,
         eachBatch: async () => {},
       })
-      await joined
+      // Whoever leaves meanwhile need not wait for kafkajs to notice.
+      await Promise.race([running.then(() => joined), joined])
     } catch (error) {
       void this.leave()
       throw kafkaError(error, { doing: `Joining the consumer group ${group}`, fallback: 'CONSUMER_CRASHED' })
@@ -82,12 +85,13 @@ export class GroupMember {
 
   /** Leaves the group, if a broker answers, and closes the connections. Never rejects. */
   async leave(): Promise<void> {
-    const { group, sockets, logger } = this.#options
-    const left = new BusbarError('ABORTED', `The member has left the group ${group}`)
+    const { sockets, logger } = this.#options
+    const left = this.#leftError()
     this.#ended = true
     this.#settleJoin(left)
     const log = (error: unknown) => logger.debug({ error }, 'kafkajs did not stop as it should')
     await this.#consumer.stop().catch(log)
+    await this.#gate?.settled()
     // kafkajs would wait for what is under way, and for ever where the broker is gone.
     sockets.close(left)
     void this.#consumer.disconnect().catch(log)
@@ -104,12 +108,16 @@ export class GroupMember {
     if (missingInternals(kafkaCluster).length > 0) throw new Error('this kafkajs is not version 2.2.4')
     const cluster = kafkaCluster as Cluster
     this.#cluster = cluster
-    gateCluster(cluster, group, {
+    this.#gate = gateCluster(cluster, group, {
       ...hooks,
       closed: () => this.#ended,
       mustRejoin: () => this.#takeRejoin(),
     })
     return createAssigner({ cluster, logger, claim })
+  }
+
+  #leftError(): BusbarError {
+    return new BusbarError('ABORTED', `The member has left the group ${this.#options.group}`)
   }
 
   #takeRejoin(): boolean {
@@ -120,6 +128,7 @@ export class GroupMember {
 
   #nextJoin(): Promise<void> {
     if (this.#crash) return Promise.reject(this.#crash)
+    if (this.#ended) return Promise.reject(this.#leftError())
     return new Promise((resolve, reject) => this.#joinWaiters.push({ resolve, reject }))
   }
 

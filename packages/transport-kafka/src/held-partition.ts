@@ -31,6 +31,9 @@ export class HeldPartition implements FetchTarget {
   readonly #session: PartitionSession
   readonly #options: HeldPartitionOptions
   #heldSince: number | undefined
+  #fetched: { readonly records: readonly InboundRecord[]; readonly next: number; taken: number } | undefined
+  /** Whether a portion was handed over and more is not welcome yet. */
+  #handing = false
 
   constructor(options: HeldPartitionOptions) {
     this.topic = options.topic
@@ -64,12 +67,31 @@ export class HeldPartition implements FetchTarget {
     return this.#session.committable === this.committed ? undefined : this.#session.committable
   }
 
+  /** A fetch may bring more than may be in flight: the rest waits here, and no more is fetched before it is through. */
   take(records: readonly InboundRecord[], next: number): void {
-    const welcome = this.#session.push(records)
-    this.#session.skipTo(next)
+    this.#fetched = { records, next, taken: 0 }
     this.#heldSince = this.#options.runtime.now()
+    this.#handOver()
+  }
+
+  #handOver(): void {
+    const fetched = this.#fetched
+    if (!fetched || this.#handing || this.#options.paused()) return
+    const { records, next, taken } = fetched
+    const room = Math.max(1, this.#options.maxInFlight - this.#session.unfinished)
+    const portion = taken === 0 && records.length <= room ? records : records.slice(taken, taken + room)
+    fetched.taken += portion.length
+    const welcome = this.#session.push(portion)
+    if (fetched.taken >= records.length) {
+      this.#session.skipTo(next)
+      this.#fetched = undefined
+    }
+    this.#handing = true
     // Usually the promise is resolved already, and this runs before the next request is made.
     void welcome.then(() => {
+      this.#handing = false
+      if (this.#session.signal.aborted) this.#fetched = undefined
+      if (this.#fetched) return this.#handOver()
       this.#heldSince = undefined
       this.#options.onWelcome()
     })
@@ -86,6 +108,7 @@ export class HeldPartition implements FetchTarget {
 
   resume(): void {
     this.#session.resume()
+    this.#handOver()
   }
 
   /** Ends the ownership: what is unfinished is aborted, and what was finished can still be committed. */

@@ -12,12 +12,13 @@ import type { Claim } from './assigner.js'
 import { commitPositions } from './commit-positions.js'
 import { CommitScheduler } from './commit-scheduler.js'
 import type { GateHooks, Generation } from './coordinator-gate.js'
-import { HeldPartition } from './held-partition.js'
+import type { HeldPartition } from './held-partition.js'
+import { HeldSet } from './held-set.js'
 import { hasKafkaErrorType } from './kafka-error.js'
 import type { Broker, FetchRequest } from './kafkajs-internals.js'
-import { logRanges, partitionKey, readUncommitted } from './log-offsets.js'
+import { type LogRange, logRanges, partitionKey, readUncommitted } from './log-offsets.js'
 import { PartitionFetcher } from './partition-fetch.js'
-import { outOfRange, type StartPosition, startPositions } from './start-positions.js'
+import { outOfRange, startPositions } from './start-positions.js'
 
 export interface HeldPartitionsOptions {
   readonly spec: SubscribeSpec
@@ -37,13 +38,12 @@ const commitBeforeJoinMs = 1_000
 /** The partitions that this member of a group holds: follows its assignments, fetches, and commits. */
 export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> {
   readonly #options: HeldPartitionsOptions
-  readonly #held = new Map<string, HeldPartition>()
+  readonly #held: HeldSet
   readonly #commits: CommitScheduler
   readonly #fetcher: PartitionFetcher
   #generation: Generation | undefined
   #formerMember: string | undefined
   #entering: Promise<void> = Promise.resolve()
-  #paused = false
   #closed = false
   #closing: () => void = () => {}
   readonly #whenClosing = new Promise<void>(resolve => {
@@ -51,9 +51,16 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
   })
 
   constructor(options: HeldPartitionsOptions) {
-    const { runtime, logger, commitIntervalMs } = options
+    const { runtime, logger, commitIntervalMs, deliver, spec } = options
     this.#options = options
     this.#fetcher = new PartitionFetcher(runtime)
+    this.#held = new HeldSet({
+      deliver,
+      runtime,
+      maxInFlight: spec.maxInFlight,
+      onWelcome: () => this.#fetcher.wake(),
+      onProgress: idle => this.#commits.request(idle),
+    })
     this.#commits = new CommitScheduler({
       runtime,
       logger,
@@ -64,7 +71,7 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
 
   /** What the member tells the leader of the group about itself. */
   claim(topics: readonly string[]): Claim {
-    const owned = [...this.#held.values()].map(({ topic, partition }) => ({ topic, partition }))
+    const owned = this.#held.all.map(({ topic, partition }) => ({ topic, partition }))
     return { topics, owned, generation: this.#generation?.generationId ?? -1 }
   }
 
@@ -86,13 +93,13 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
   }
 
   position(topic: string, partition: number): number | undefined {
-    return this.#held.get(partitionKey(topic, partition))?.position
+    return this.#held.get({ topic, partition })?.position
   }
 
   async fetch(broker: Broker, request: FetchRequest): Promise<void> {
     if (this.#closed) return
     const targets = request.topics.flatMap(({ topic, partitions }) =>
-      partitions.flatMap(({ partition }) => this.#held.get(partitionKey(topic, partition)) ?? []),
+      partitions.flatMap(({ partition }) => this.#held.get({ topic, partition }) ?? []),
     )
     const { topics: _topics, ...limits } = request
     const { maxBytesPerPartition } = this.#options
@@ -110,37 +117,31 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
 
   /** Fetches nothing and brings nothing back until {@link resume}. */
   pause(): void {
-    this.#paused = true
-    for (const held of this.#held.values()) held.pause()
+    this.#held.pause()
   }
 
   resume(): void {
-    this.#paused = false
-    for (const held of this.#held.values()) held.resume()
-    this.#fetcher.wake()
+    this.#held.resume()
   }
 
   /** @throws BusbarError `CONFIG_INVALID` where this member does not hold the partition. */
   async seek(target: TopicPartition, to: 'earliest' | 'latest' | number): Promise<void> {
     const { group } = this.#options.spec
     const name = `${target.topic}/${target.partition}`
-    const key = partitionKey(target.topic, target.partition)
     const generation = this.#generation
-    const held = this.#held.get(key)
+    const held = this.#held.get(target)
     if (!generation || !held)
       throw new BusbarError('CONFIG_INVALID', `Cannot seek ${name}: this member of ${group} does not hold it`)
     let start = to as number
     if (typeof to === 'string') {
-      const range = (
-        await logRanges(generation.cluster, [target], readUncommitted, this.#options.runtime)
-      ).get(key)
+      const range = await this.#range(generation, target)
       if (!range) throw new BusbarError('CONNECTION_FAILED', `Cannot seek ${name}: it has no leader`)
       start = to === 'earliest' ? range.start : range.end
     }
-    if (this.#held.get(key) !== held)
+    if (this.#held.get(target) !== held)
       throw new BusbarError('ABORTED', `Cannot seek ${name}: it moved to another member`)
     held.revoke(new BusbarError('ABORTED', `Group ${group} was sent to position ${start} of ${name}`))
-    this.#hold({ ...target, start, committed: undefined, partitionsAtStart: held.partitionsAtStart })
+    this.#held.hold({ ...target, start, committed: undefined, partitionsAtStart: held.partitionsAtStart })
     this.#commits.request(true)
     this.#fetcher.wake()
   }
@@ -149,7 +150,7 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
   drop(reason: BusbarError): void {
     this.#formerMember = this.#generation?.memberId ?? this.#formerMember
     this.#generation = undefined
-    this.#revoke([...this.#held.values()], reason)
+    this.#revoke(this.#held.all, reason)
   }
 
   /** Ends all ownership, and commits what was finished. */
@@ -157,7 +158,7 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     this.#closed = true
     this.#closing()
     this.#fetcher.wake()
-    for (const held of this.#held.values()) held.revoke(reason)
+    for (const held of this.#held.all) held.revoke(reason)
     this.#commits.stop()
     await this.#commits.flush()
   }
@@ -168,15 +169,15 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
       generation.partitions.map(({ topic, partition }) => partitionKey(topic, partition)),
     )
     const continues = isContinued(this.#generation, generation)
-    const lost = [...this.#held].filter(([key]) => !continues || !assigned.has(key)).map(([, held]) => held)
+    const lost = this.#held.all.filter(
+      ({ topic, partition }) => !continues || !assigned.has(partitionKey(topic, partition)),
+    )
     this.#generation = generation
     this.#revoke(
       lost,
       new BusbarError('ABORTED', `The partition moved to another member of group ${spec.group}`),
     )
-    const fresh = generation.partitions.filter(
-      ({ topic, partition }) => !this.#held.has(partitionKey(topic, partition)),
-    )
+    const fresh = generation.partitions.filter(partition => !this.#held.get(partition))
     if (fresh.length === 0) return
     const events: TransportEvent[] = []
     const starts = await startPositions(generation, fresh, spec.from, this.#options.runtime, event =>
@@ -188,48 +189,27 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     if (anew.length > 0) await commitPositions(generation, anew)
     for (const event of events) onEvent(event)
     if (this.#closed) return
-    for (const start of starts) this.#hold({ ...start, committed: start.start })
+    for (const start of starts) this.#held.hold({ ...start, committed: start.start })
     onEvent({ type: 'assigned', group: spec.group, partitions: fresh })
     this.#fetcher.wake()
   }
 
-  #hold(begin: StartPosition): void {
-    const { deliver, runtime, spec } = this.#options
-    const { topic, partition } = begin
-    const held = new HeldPartition({
-      ...begin,
-      deliver,
-      runtime,
-      maxInFlight: spec.maxInFlight,
-      paused: () => this.#paused,
-      onWelcome: () => this.#fetcher.wake(),
-      onProgress: idle => this.#commits.request(idle),
-    })
-    this.#held.set(partitionKey(topic, partition), held)
-  }
-
   #revoke(partitions: readonly HeldPartition[], reason: BusbarError): void {
     if (partitions.length === 0) return
-    for (const held of partitions) {
-      this.#held.delete(partitionKey(held.topic, held.partition))
-      held.revoke(reason)
-    }
+    this.#held.revoke(partitions, reason)
     const named = partitions.map(({ topic, partition }) => ({ topic, partition }))
     this.#options.onEvent({ type: 'revoked', group: this.#options.spec.group, partitions: named })
   }
 
   /** A position has fallen out of the log while it was being read. */
   async #recover({ topic, partition }: TopicPartition): Promise<void> {
-    const key = partitionKey(topic, partition)
-    const held = this.#held.get(key)
+    const held = this.#held.get({ topic, partition })
     const generation = this.#generation
     if (!held || !generation) return
     const position = held.position
-    const range = (
-      await logRanges(generation.cluster, [{ topic, partition }], readUncommitted, this.#options.runtime)
-    ).get(key)
+    const range = await this.#range(generation, { topic, partition })
     // Sought or moved away meanwhile, or the leader's view has changed: the next request tells.
-    if (!range || this.#held.get(key) !== held || held.position !== position) return
+    if (!range || this.#held.get(held) !== held || held.position !== position) return
     if (position >= range.start && position <= range.end) return sleep(this.#options.runtime, 100)
     this.#options.onEvent(outOfRange(generation.group, { topic, partition }, position, range))
     if (position < range.start) return held.skipTo(range.start)
@@ -238,13 +218,18 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
       new BusbarError('POSITION_OUT_OF_RANGE', `${topic}/${partition} was created anew, or has lost records`),
     )
     const { partitionsAtStart } = held
-    this.#hold({ topic, partition, start: range.start, committed: undefined, partitionsAtStart })
+    this.#held.hold({ topic, partition, start: range.start, committed: undefined, partitionsAtStart })
     this.#commits.request(true)
+  }
+
+  async #range({ cluster }: Generation, target: TopicPartition): Promise<LogRange | undefined> {
+    const ranges = await logRanges(cluster, [target], readUncommitted, this.#options.runtime)
+    return ranges.get(partitionKey(target.topic, target.partition))
   }
 
   async #commit(): Promise<boolean> {
     const generation = this.#generation
-    const moved = [...this.#held.values()].flatMap(held => {
+    const moved = this.#held.all.flatMap(held => {
       const position = held.uncommitted
       if (position === undefined) return []
       const { topic, partition, partitionsAtStart } = held

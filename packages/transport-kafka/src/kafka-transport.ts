@@ -78,7 +78,7 @@ export class KafkaTransport implements Transport {
     const { context } = this.#connected()
     const { runtime, onEvent } = context
     const logger = context.logger.child({ group: spec.group })
-    const subscription = await GroupConsumer.start({
+    const subscription = new GroupConsumer({
       spec,
       deliver,
       runtime,
@@ -90,6 +90,7 @@ export class KafkaTransport implements Transport {
     this.#subscriptions.add(subscription)
     const forget = () => this.#subscriptions.delete(subscription)
     subscription.closed.then(forget, forget)
+    await subscription.join()
     return subscription
   }
 
@@ -111,7 +112,7 @@ export class KafkaTransport implements Transport {
     const sockets = new SocketRegistry()
     const cluster = captureCluster(this.#kafka(context, sockets, { retry: readerRetry }))
     if (config.metadataMaxAge !== undefined) cluster.brokerPool.metadataMaxAge = config.metadataMaxAge
-    const reader = await PartitionReader.start({
+    const reader = new PartitionReader({
       spec,
       receive,
       sockets,
@@ -130,6 +131,7 @@ export class KafkaTransport implements Transport {
     this.#readers.add(reader)
     const forget = () => this.#readers.delete(reader)
     reader.closed.then(forget, forget)
+    await reader.open()
     return reader
   }
 

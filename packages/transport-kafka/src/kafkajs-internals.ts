@@ -44,7 +44,7 @@ export interface PartitionMetadata {
   readonly isr: number[]
 }
 
-export interface TopicOffsetQuery {
+interface TopicOffsetQuery {
   readonly topic: string
   readonly partitions: readonly { readonly partition: number }[]
   readonly fromBeginning?: boolean
@@ -52,7 +52,7 @@ export interface TopicOffsetQuery {
   readonly fromTimestamp?: number
 }
 
-export interface TopicOffsets {
+interface TopicOffsets {
   readonly topic: string
   readonly partitions: {
     readonly partition: number
@@ -61,12 +61,12 @@ export interface TopicOffsets {
   }[]
 }
 
-export interface ConnectionPoolBuilder {
+interface ConnectionPoolBuilder {
   /** Without an address: the next of the bootstrap brokers. Connects nothing yet. */
   build(address?: { host: string; port: number; rack?: string | null }): Promise<ConnectionPool>
 }
 
-export interface BrokerPool {
+interface BrokerPool {
   /** After how many milliseconds `refreshMetadataIfNecessary` loads metadata again. */
   metadataMaxAge: number
   readonly rootLogger: unknown
@@ -121,7 +121,7 @@ export interface Broker {
 
 /** What a group's consumer needs of its brokers besides. */
 export interface GroupBroker extends Broker {
-  joinGroup(request: JoinGroupRequest): Promise<unknown>
+  joinGroup(request: JoinGroupRequest): Promise<{ memberId: string }>
   syncGroup(request: SyncGroupRequest): Promise<{ memberAssignment: Buffer }>
   heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>
@@ -146,19 +146,19 @@ export interface GroupBroker extends Broker {
   }>
 }
 
-export interface JoinGroupRequest {
+interface JoinGroupRequest {
   readonly groupId: string
   readonly memberId: string
   readonly groupProtocols: readonly { name: string; metadata: Buffer }[]
 }
 
-export interface SyncGroupRequest {
+interface SyncGroupRequest {
   readonly groupId: string
   readonly generationId: number
   readonly memberId: string
 }
 
-export type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number } | undefined>>
+type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number } | undefined>>
 
 export interface FetchRequest {
   /** Milliseconds that the broker may wait for `minBytes`. */
@@ -205,12 +205,12 @@ export interface FetchedMessage {
   readonly batchContext?: { readonly producerId: string; readonly inTransaction: boolean }
 }
 
-export interface AbortedTransaction {
+interface AbortedTransaction {
   readonly producerId: string
   readonly firstOffset: string
 }
 
-export interface ConnectionPool {
+interface ConnectionPool {
   readonly host: string
   readonly port: number
   /** The connections: [0] for everything but `Fetch`, which has [1]. */
@@ -218,7 +218,7 @@ export interface ConnectionPool {
   send<T>(protocol: Protocol<T>): Promise<T>
 }
 
-export interface Connection {
+interface Connection {
   readonly socket?: { destroy(): unknown }
   /** Rejects everything that was sent or is waiting to be. */
   rejectRequests(error: Error): void

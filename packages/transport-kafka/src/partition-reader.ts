@@ -11,16 +11,10 @@ import {
 } from '@busbar/core'
 import { hasKafkaErrorType, isFinal, kafkaError } from './kafka-error.js'
 import type { Cluster } from './kafkajs-internals.js'
-import {
-  byLeader,
-  type LogRange,
-  logRanges,
-  partitionKey,
-  readCommitted,
-  readUncommitted,
-} from './log-offsets.js'
+import { type LogRange, logRanges, partitionKey, readCommitted, readUncommitted } from './log-offsets.js'
 import { type FetchLimits, PartitionFetcher } from './partition-fetch.js'
 import { ReadPartition } from './read-partition.js'
+import { readRound } from './read-round.js'
 import type { SocketRegistry } from './socket-registry.js'
 import { withTopicReason } from './topic-reason.js'
 
@@ -52,26 +46,28 @@ export class PartitionReader implements TransportReader {
     reject: () => {},
   }
 
-  /** Fixes where reading starts, and begins. Rejects with a `BusbarError`. */
-  static async start(options: PartitionReaderOptions): Promise<PartitionReader> {
-    const reader = new PartitionReader(options)
-    try {
-      await reader.#open()
-    } catch (error) {
-      await reader[Symbol.asyncDispose]()
-      throw kafkaError(error, { doing: `Reading topic ${options.spec.topic}`, fallback: 'CONNECTION_FAILED' })
-    }
-    void reader.#run()
-    return reader
-  }
-
-  private constructor(options: PartitionReaderOptions) {
+  /** Reads nothing yet: see {@link open}. It can be disposed from the beginning on. */
+  constructor(options: PartitionReaderOptions) {
     this.#options = options
     this.#fetcher = new PartitionFetcher(options.runtime)
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = { resolve, reject }
     })
     this.closed.catch(() => {})
+  }
+
+  /** Fixes where reading starts, and begins. Rejects with a `BusbarError`, and is closed, where it can't or is disposed. */
+  async open(): Promise<void> {
+    const { topic } = this.#options.spec
+    try {
+      await this.#open()
+      if (this.#stopped.signal.aborted) throw this.#closedError()
+    } catch (error) {
+      if (this.#stopped.signal.aborted) throw this.#closedError()
+      await this[Symbol.asyncDispose]()
+      throw kafkaError(error, { doing: `Reading topic ${topic}`, fallback: 'CONNECTION_FAILED' })
+    }
+    void this.#run()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -131,41 +127,17 @@ export class PartitionReader implements TransportReader {
     this.#settleClosed.resolve()
   }
 
-  /** Reads from each leader until one of them fails, or partitions were added. */
   async #round(onSuccess: () => void): Promise<void> {
-    const { cluster } = this.#options
-    const round = { over: false }
-    const open = this.#partitions.filter(partition => !partition.finished)
-    const leaders = [...byLeader(cluster, open)].map(([nodeId, topics]) => {
-      const led = open.filter(({ topic, partition }) => topics.get(topic)?.includes(partition))
-      return this.#readLeader(nodeId, led, round, onSuccess)
-    })
-    if (leaders.length === 0) throw new BusbarError('CONNECTION_FAILED', 'no partition has a leader')
-    try {
-      await Promise.race([Promise.all(leaders), whenAborted(this.#stopped.signal)])
-    } finally {
-      round.over = true
-      // The others end with their request; a failure of theirs has nobody to go to.
-      for (const leader of leaders) leader.catch(() => {})
-    }
-  }
-
-  async #readLeader(
-    nodeId: string,
-    partitions: readonly ReadPartition[],
-    round: { over: boolean },
-    onSuccess: () => void,
-  ): Promise<void> {
     const { cluster, limits } = this.#options
-    const broker = await cluster.findBroker({ nodeId })
-    while (!round.over && !this.#stopped.signal.aborted) {
-      const open = partitions.filter(partition => !partition.finished)
-      if (open.length === 0) return
-      await this.#fetcher.fetchOnce(broker, open, limits)
-      onSuccess()
-      await cluster.refreshMetadataIfNecessary()
-      if (this.#addNew()) round.over = true
-    }
+    await readRound({
+      cluster,
+      limits,
+      fetcher: this.#fetcher,
+      partitions: this.#partitions.filter(partition => !partition.finished),
+      signal: this.#stopped.signal,
+      onAnswer: onSuccess,
+      isOver: () => this.#addNew(),
+    })
   }
 
   /** Partitions that were added to the topic are read from their beginning: all that is in them came later. */
@@ -181,7 +153,7 @@ export class PartitionReader implements TransportReader {
   async #recover(error: unknown, failures: number): Promise<void> {
     const { cluster, runtime } = this.#options
     if (hasKafkaErrorType(error, 'OFFSET_OUT_OF_RANGE'))
-      return this.#reset((error as TopicPartition).partition)
+      return this.#endIfOutOfRange((error as TopicPartition).partition)
     const { host, port } = error as { host?: unknown; port?: unknown }
     if (typeof host === 'string' && typeof port === 'number') cluster.removeBroker({ host, port })
     const backoffMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** failures) * (0.5 + runtime.random() / 2)
@@ -189,21 +161,21 @@ export class PartitionReader implements TransportReader {
     await cluster.refreshMetadata()
   }
 
-  /** What was to be read next is not in the log any more: goes on with the earliest record that is. */
-  async #reset(number: number): Promise<void> {
-    const { cluster, spec, logger } = this.#options
+  /** Ends the reader if what was to be read next is not in the log any more: it fell behind what the log keeps. */
+  async #endIfOutOfRange(number: number): Promise<void> {
+    const { cluster, spec, runtime } = this.#options
     const partition = this.#partitions.find(each => each.partition === number)
     if (!partition) return
-    const range = (await logRanges(cluster, [partition], readUncommitted, this.#options.runtime)).get(
-      partitionKey(spec.topic, number),
+    const name = partitionKey(spec.topic, number)
+    const range = (await logRanges(cluster, [partition], readUncommitted, runtime)).get(name)
+    const { position } = partition
+    if (!range || (position >= range.start && position <= range.end)) return
+    this.#fail(
+      new BusbarError(
+        'POSITION_OUT_OF_RANGE',
+        `Reading ${name} without a group: position ${position} is no longer in the log, which has ${range.start} to ${range.end}; read again from where that is acceptable`,
+      ),
     )
-    if (!range || (partition.position >= range.start && partition.position <= range.end)) return
-    const { topic, position } = partition
-    logger.warn(
-      { topic, partition: number, position, resetTo: range.start },
-      'the position is no longer in the log',
-    )
-    partition.position = range.start
   }
 
   #partition(partition: number, position: number, end: number | undefined): ReadPartition {
@@ -237,12 +209,16 @@ export class PartitionReader implements TransportReader {
     this.#settleClosed.reject(error)
   }
 
+  #closedError(): BusbarError {
+    return new BusbarError('BUS_CLOSED', `The reader of topic ${this.#options.spec.topic} was closed`)
+  }
+
   #stop(): void {
-    const { cluster, sockets, spec } = this.#options
+    const { cluster, sockets } = this.#options
     if (this.#stopped.signal.aborted) return
     this.#stopped.abort()
     this.#fetcher.wake()
-    sockets.close(new BusbarError('BUS_CLOSED', `The reader of topic ${spec.topic} was closed`))
+    sockets.close(this.#closedError())
     void cluster.disconnect().catch(() => {})
   }
 }
@@ -255,11 +231,4 @@ function startIn({ start, end }: LogRange, from: ReadSpec['from'], partition: st
     'POSITION_OUT_OF_RANGE',
     `Partition ${partition} has positions ${start} to ${end}, not ${from}`,
   )
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -1,11 +1,13 @@
-import { BusbarError, type PartitionPosition, type Runtime, sleep, type TopicSpec } from '@busbar/core'
+import { BusbarError, type PartitionPosition, type Runtime, type TopicSpec } from '@busbar/core'
+import { onceCoordinatorReady } from './coordinator-ready.js'
 import { createMissing } from './create-topics.js'
 import { withCoordinatorReason } from './find-coordinator.js'
 import { hasKafkaErrorType, kafkaError } from './kafka-error.js'
 import type { Cluster, GroupBroker, PartitionMetadata } from './kafkajs-internals.js'
 import { logRanges, partitionKey, readUncommitted } from './log-offsets.js'
+import { describeOn, untilLed } from './topic-leaders.js'
 import { topicMismatches } from './topic-mismatches.js'
-import { describeTopicError, topicError } from './topic-reason.js'
+import { topicError } from './topic-reason.js'
 import { checkTopicSpec } from './topic-spec.js'
 
 export interface TopicsOptions {
@@ -14,9 +16,6 @@ export interface TopicsOptions {
   /** For topics that don't say. Without replication: the broker's. */
   readonly defaults: { readonly partitions: number; readonly replication: number | undefined }
 }
-
-/** How long a new topic may take until each partition has a leader that every broker knows. */
-const leadersWithinMs = 10_000
 
 /** Administration of topics and groups over one cluster of its own. Every method rejects with a `BusbarError`. */
 export class Topics {
@@ -33,7 +32,7 @@ export class Topics {
 
   async #ensure(specs: readonly TopicSpec[]): Promise<void> {
     for (const spec of specs) checkTopicSpec(spec)
-    const { cluster, defaults } = this.#options
+    const { cluster, runtime, defaults } = this.#options
     const missing: TopicSpec[] = []
     for (const spec of specs) {
       const error = await this.#asked(`Topic ${spec.name}`, () => this.#missingOr(spec.name))
@@ -44,7 +43,8 @@ export class Topics {
     const created = new Set(
       missing.length === 0 ? [] : await this.#asked(doing, () => createMissing(cluster, missing, defaults)),
     )
-    for (const { name } of missing) await this.#asked(`Waiting for topic ${name}`, () => this.#untilLed(name))
+    for (const { name } of missing)
+      await this.#asked(`Waiting for topic ${name}`, () => untilLed(cluster, runtime, name))
     if (missing.length > 0) await this.#asked(doing, () => this.#untilReady(missing.map(({ name }) => name)))
     for (const spec of specs) {
       if (!created.has(spec.name)) await this.#asked(`Topic ${spec.name}`, () => this.#verify(spec))
@@ -56,7 +56,9 @@ export class Topics {
   }
 
   positions(group: string): Promise<PartitionPosition[]> {
-    return this.#alone(() => this.#asked(`Positions of group ${group}`, () => this.#positions(group)))
+    const { runtime } = this.#options
+    const ask = () => onceCoordinatorReady(runtime, () => this.#positions(group))
+    return this.#alone(() => this.#asked(`Positions of group ${group}`, ask))
   }
 
   async #positions(group: string): Promise<PartitionPosition[]> {
@@ -119,29 +121,6 @@ export class Topics {
     return describeOn(broker, topic)
   }
 
-  /** Until each partition has a leader, as every broker that answers sees it. */
-  async #untilLed(topic: string): Promise<void> {
-    const { cluster, runtime } = this.#options
-    const until = runtime.now() + leadersWithinMs
-    for (const nodeId of cluster.getNodeIds()) {
-      for (;;) {
-        try {
-          const broker = (await cluster.findBroker({ nodeId })) as GroupBroker
-          const partitions = await describeOn(broker, topic)
-          if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) break
-        } catch (error) {
-          const unknown = hasKafkaErrorType(error, 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION')
-          // A broker that can't be reached says nothing about the topic.
-          if (!unknown) break
-          if (runtime.now() > until) throw error
-        }
-        if (runtime.now() > until)
-          throw new BusbarError('CONNECTION_FAILED', `Topic ${topic} has got no leader`)
-        await sleep(runtime, 25)
-      }
-    }
-  }
-
   /** Until the leaders answer for their partitions: the metadata names them a moment before. */
   async #untilReady(topics: readonly string[]): Promise<void> {
     const { cluster, runtime } = this.#options
@@ -188,24 +167,5 @@ export class Topics {
     } catch (error) {
       throw kafkaError(error, { doing, fallback: 'CONNECTION_FAILED' })
     }
-  }
-}
-
-async function describeOn(broker: GroupBroker, topic: string): Promise<readonly PartitionMetadata[]> {
-  try {
-    const { topicMetadata } = await broker.metadata([topic])
-    return topicMetadata.find(each => each.topic === topic)?.partitionMetadata ?? []
-  } catch (error) {
-    if (
-      hasKafkaErrorType(
-        error,
-        'UNKNOWN_TOPIC_OR_PARTITION',
-        'TOPIC_AUTHORIZATION_FAILED',
-        'INVALID_TOPIC_EXCEPTION',
-      )
-    ) {
-      throw describeTopicError(error, topic)
-    }
-    throw error
   }
 }

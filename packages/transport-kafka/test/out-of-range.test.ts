@@ -2,7 +2,7 @@ import { eventually, kafkaForTests, uniqueName } from '@busbar/testkit'
 import kafkajs from 'kafkajs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connected, publish, Received, texts } from './support/test-transport.js'
+import { connected, publish, Received, refusalOf, texts } from './support/test-transport.js'
 
 const kafka = await kafkaForTests()
 const test = suite('positions out of range')
@@ -86,6 +86,27 @@ if (kafka) {
       resetTo: 7,
       error: 'POSITION_OUT_OF_RANGE',
     })
+  })
+
+  test('a reader without a group that falls behind the log ends with the reason', async () => {
+    await using bus = await open()
+    const topic = uniqueName('range')
+    await bus.transport.ensureTopics([{ name: topic, create: true, partitions: 1 }])
+    await publish(bus.transport, topic, texts('v', 2))
+    let goOn = () => {}
+    const seen: number[] = []
+    await using reader = await bus.transport.read({ topic, from: 'earliest' }, records => {
+      seen.push(...records.map(({ offset }) => offset))
+      return new Promise(resolve => {
+        goOn = resolve
+      })
+    })
+    await eventually(() => assert.equal(seen, [0, 1]))
+    await publish(bus.transport, topic, texts('w', 8))
+    await deleteRecords(topic, 9)
+    goOn()
+    assert.is((await refusalOf(reader.closed)).code, 'POSITION_OUT_OF_RANGE')
+    assert.equal(seen, [0, 1])
   })
 }
 

@@ -20,7 +20,7 @@ function orders(world: World, options: { partitions?: number; maxInFlight?: numb
   const logger = new KeepingLogger()
   const bus = createBus({ name: 'shop', transport: world.transport(), logger, consume: { redelivery: { delayMs: 20, maxDelayMs: 200 } } })
   const handled: string[] = []
-  bus.subscribe(Order, { group, maxInFlight }, (order, context) => {
+  bus.subscribe(Order, { group, maxInFlight, onFailure: 'hand-back' }, (order, context) => {
     handle(context)
     handled.push(order.id)
   })

@@ -27,6 +27,16 @@ export interface CommittedPosition extends TopicPartition {
   readonly position: number
 }
 
+/** A commit of a member, before it counts. */
+export interface GroupCommit {
+  readonly group: string
+  readonly member: string
+  readonly positions: readonly CommittedPosition[]
+}
+
+/** Told of every commit before it counts. Returning false refuses it, as a lost request does: its member tries again. */
+export type OnCommit = (commit: GroupCommit) => boolean | undefined
+
 /** What a group looks like from outside. */
 export interface GroupDescription {
   /** Counts rebalances. */
@@ -47,6 +57,7 @@ export interface GroupDescription {
 export class ConsumerGroup {
   readonly name: string
   readonly #topicOf: (name: string) => Topic | undefined
+  readonly #onCommit: OnCommit | undefined
   readonly #committed = new Map<string, Map<number, number>>()
   readonly #members = new Map<string, GroupParticipant>()
   #assignment = new Map<string, readonly TopicPartition[]>()
@@ -54,11 +65,14 @@ export class ConsumerGroup {
   #holders = new Map<string, string>()
   #generation = 0
   #isRebalanceDue = false
+  /** The next rebalance leaves nothing where it is. */
+  #movesAll = false
   #joining: (() => void)[] = []
 
-  constructor(name: string, topicOf: (name: string) => Topic | undefined) {
+  constructor(name: string, topicOf: (name: string) => Topic | undefined, onCommit?: OnCommit) {
     this.name = name
     this.#topicOf = topicOf
+    this.#onCommit = onCommit
   }
 
   /** Adds a member. Resolves once it has its partitions. */
@@ -74,6 +88,12 @@ export class ConsumerGroup {
       this.#joining.push(resolve)
       this.#requestRebalance()
     })
+  }
+
+  /** Takes every partition from its member and shares all out anew, each to another member if there are several. */
+  moveAll(): Promise<void> {
+    this.#movesAll = true
+    return this.rejoin()
   }
 
   /** Removes a member: from now on its commits are refused, and others get its partitions in a later turn. */
@@ -100,6 +120,7 @@ export class ConsumerGroup {
   commit(id: string, generation: number, positions: readonly CommittedPosition[]): boolean {
     if (generation !== this.#generation || !this.#members.has(id)) return false
     if (!positions.every(position => this.#holders.get(labelOf(position)) === id)) return false
+    if (this.#onCommit?.({ group: this.name, member: id, positions }) === false) return false
     for (const position of positions) this.#setCommitted(position)
     return true
   }
@@ -150,12 +171,19 @@ export class ConsumerGroup {
     this.#joining = []
     const members = [...this.#members.values()]
     const before = this.#assignment
+    const movesAll = this.#movesAll
+    this.#movesAll = false
+    const stays = (partition: TopicPartition, holders: ReadonlyMap<string, string>, id: string) =>
+      !movesAll && holders.get(labelOf(partition)) === id
     const holdersBefore = this.#holders
-    const wishes = members.map(({ id, topics }) => ({ id, topics, owned: before.get(id) ?? [] }))
+    const wishes = members.map(({ id, topics }, index) => {
+      const wisher = movesAll ? members[(index + 1) % members.length]?.id : id
+      return { id, topics, owned: before.get(wisher ?? id) ?? [] }
+    })
     const after = assignPartitions(wishes, topic => this.#topicOf(topic)?.logs.length ?? 0)
     const holders = holdersOf(after)
     for (const member of members) {
-      const lost = before.get(member.id)?.filter(partition => holders.get(labelOf(partition)) !== member.id)
+      const lost = before.get(member.id)?.filter(partition => !stays(partition, holders, member.id))
       if (lost?.length) member.revoke(lost)
     }
     this.#commitStarts(members, after)
@@ -164,7 +192,7 @@ export class ConsumerGroup {
     this.#holders = holders
     for (const member of members) {
       const held = after.get(member.id) ?? []
-      const gained = held.filter(partition => holdersBefore.get(labelOf(partition)) !== member.id)
+      const gained = held.filter(partition => !stays(partition, holdersBefore, member.id))
       member.assign(this.#generation, gained)
     }
     for (const resolve of joined) resolve()

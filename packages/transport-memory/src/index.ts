@@ -1,4 +1,4 @@
-export type { CommittedPosition, GroupDescription } from './consumer-group.js'
+export type { CommittedPosition, GroupCommit, GroupDescription, OnCommit } from './consumer-group.js'
 export {
   type LogBounds,
   type MemoryBroker,

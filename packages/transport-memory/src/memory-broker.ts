@@ -6,7 +6,12 @@ import {
   type TopicSpec,
 } from '@busbar/core'
 import { ByteArena } from './byte-arena.js'
-import { type CommittedPosition, ConsumerGroup, type GroupDescription } from './consumer-group.js'
+import {
+  type CommittedPosition,
+  ConsumerGroup,
+  type GroupDescription,
+  type OnCommit,
+} from './consumer-group.js'
 import { inboundOf } from './stored-record.js'
 import { Topic } from './topic.js'
 import { checkCount, checkTopicMatches, checkTopicName } from './topic-check.js'
@@ -29,6 +34,8 @@ export interface MemoryBrokerOptions {
   readonly retention?: Retention
   /** How long a group waits for a crashed member before others get its partitions, in milliseconds. Default: 0. */
   readonly sessionTimeoutMs?: number
+  /** Told of every commit before it counts, for tests; returning false refuses it. */
+  readonly onCommit?: OnCommit
 }
 
 /** What a topic is created with. */
@@ -58,6 +65,7 @@ export class MemoryBroker {
   readonly #partitions: number
   readonly #autoCreateTopics: boolean
   readonly #defaults: BrokerDefaults
+  readonly #onCommit: OnCommit | undefined
   readonly #topics = new Map<string, Topic>()
   readonly #groups = new Map<string, ConsumerGroup>()
   #members = 0
@@ -66,6 +74,7 @@ export class MemoryBroker {
     this.sessionTimeoutMs = options.sessionTimeoutMs ?? 0
     this.#partitions = options.partitions ?? 3
     this.#autoCreateTopics = options.autoCreateTopics ?? false
+    this.#onCommit = options.onCommit
     this.#defaults = {
       maxRecordBytes: options.maxRecordBytes ?? 1_048_576,
       retention: options.retention ?? {},
@@ -131,6 +140,14 @@ export class MemoryBroker {
     return this.group(group).describe()
   }
 
+  /**
+   * Takes every partition of a group away from its member and shares all of them out anew, as a rebalance of a cluster
+   * may. Resolves once that is done.
+   */
+  rebalance(group: string): Promise<void> {
+    return this.group(group).moveAll()
+  }
+
   /** Where a group stands, by topic and partition; empty for an unknown group. */
   positions(group: string): PartitionPosition[] {
     return this.#groups.get(group)?.positions() ?? []
@@ -169,7 +186,8 @@ export class MemoryBroker {
 
   /** For transports: a consumer group, which is there as soon as somebody asks. */
   group(name: string): ConsumerGroup {
-    const group = this.#groups.get(name) ?? new ConsumerGroup(name, topic => this.#topics.get(topic))
+    const group =
+      this.#groups.get(name) ?? new ConsumerGroup(name, topic => this.#topics.get(topic), this.#onCommit)
     this.#groups.set(name, group)
     return group
   }

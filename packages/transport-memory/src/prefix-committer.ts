@@ -26,15 +26,17 @@ export class PrefixCommitter {
     this.#timer ??= this.#options.runtime.setTimer(this.#options.intervalMs, () => this.now())
   }
 
-  /** Commits every prefix that moved since it was committed. */
+  /** Commits every prefix that moved since it was committed; what the group refuses is tried again. */
   now(): void {
     this.cancel()
     const moved = [...this.#options.held()].filter(held => held.session.committable !== held.lastCommitted)
     const positions = moved.map(({ session, log }) => {
       return { topic: log.topic, partition: log.partition, position: session.committable }
     })
-    if (moved.length === 0 || !this.#options.commit(positions)) return
-    for (const held of moved) held.lastCommitted = held.session.committable
+    if (moved.length === 0) return
+    if (this.#options.commit(positions))
+      for (const held of moved) held.lastCommitted = held.session.committable
+    else this.later()
   }
 
   /** Forgets what waits. */

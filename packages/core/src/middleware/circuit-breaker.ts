@@ -1,12 +1,13 @@
+import { isRetryable } from '../error.js'
 import type { Middleware } from '../middleware.js'
-import { positive } from '../validate.js'
+import { positive, whole } from '../validate.js'
 
 export interface CircuitBreakerOptions {
   /** Failures in a row that open it. Default: 5. */
   readonly failures?: number
   /** How long it stays open before one delivery may try again, in milliseconds. Default: 10,000. */
   readonly openMs?: number
-  /** Whether a failure counts: not one that the payload alone is to blame for. Default: every one. */
+  /** Whether a failure counts: not one that the payload alone is to blame for. Default: `retryable` of a `BusbarError`, true for anything else. */
   readonly when?: (error: unknown) => boolean
 }
 
@@ -15,9 +16,9 @@ export interface CircuitBreakerOptions {
  * failing. After `openMs` one of them tries; its success lets all go on, its failure keeps them waiting.
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): Middleware {
-  const limit = positive('circuitBreaker.failures', options.failures ?? 5)
+  const limit = whole('circuitBreaker.failures', options.failures ?? 5)
   const openMs = positive('circuitBreaker.openMs', options.openMs ?? 10_000)
-  const counts = options.when ?? (() => true)
+  const counts = options.when ?? isRetryable
   let failures = 0
   let openUntilMs = 0
   let probing = false

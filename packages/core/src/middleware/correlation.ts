@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { DeliveryContext } from '../context.js'
 import { createContextKey } from '../context-values.js'
 import type { Middleware } from '../middleware.js'
 
@@ -21,7 +22,7 @@ export const correlationOf = createContextKey<Correlation | undefined>('correlat
  * the bus; without it nothing is tracked and nothing is paid.
  */
 export function correlation(): Middleware {
-  const current = new AsyncLocalStorage<Correlation>()
+  const current = new AsyncLocalStorage<Correlation | undefined>()
   return {
     name: 'correlation',
     publish(context, next) {
@@ -32,10 +33,14 @@ export function correlation(): Middleware {
       }
       return next()
     },
-    event(context, next) {
+    event(given, next) {
+      const context = given as DeliveryContext
       const cause = { correlationId: context.headers.get(header.correlation) ?? context.id, causationId: context.id }
       context.values.set(correlationOf, cause)
-      return current.run(cause, next)
+      // What a batch handler publishes is caused by no record in particular.
+      const inside = context.collector ? undefined : cause
+      context.scope = run => current.run(inside, run)
+      return context.scope(next)
     },
   }
 }

@@ -1,18 +1,22 @@
 import type { RecordContext } from '../context.js'
 import { BusbarError, reasonOf } from '../error.js'
 import type { Middleware } from '../middleware.js'
+import { ownTopicName } from '../own-topic.js'
 import { returnHeader } from '../return-headers.js'
 import { returnedRecord } from '../returned-record.js'
 import type { OutboundHeaders } from '../transport.js'
 
 /** The dead-letter topic of a group for a topic. */
 export function deadLetterTopic(topic: string, group: string): string {
-  return `${topic}.${group}.dlq`
+  return ownTopicName(topic, group, 'dlq')
 }
+
+/** A dead letter waits for somebody to look at it, however long that takes. */
+const keptForGood = { 'retention.ms': '-1' }
 
 /** The topic by which replayed dead letters come back to their group. */
 export function redriveTopic(topic: string, group: string): string {
-  return `${topic}.${group}.retry`
+  return ownTopicName(topic, group, 'retry')
 }
 
 /**
@@ -28,14 +32,19 @@ export function deadLetter(): Middleware {
       try {
         await next()
       } catch (thrown) {
-        if (context.ended || context.group === false) throw thrown
+        if (context.ended || context.group === false || isHandedBack(thrown)) throw thrown
         await write(context, context.group, thrown)
         const code = codeOf(thrown)
         context.logger.error({ err: thrown, code, reason: reasonOf(thrown) }, 'handler failed for good: the record is a dead letter now')
-        context.conclude('dead-lettered')
+        context.conclude('dead-lettered', thrown)
       }
     },
   }
+}
+
+/** Whether a failure is to come again, since it is of the bus itself. */
+function isHandedBack(thrown: unknown): boolean {
+  return thrown instanceof BusbarError && thrown.code === 'RETRY_FAILED'
 }
 
 async function write(context: RecordContext, group: string, thrown: unknown): Promise<void> {
@@ -44,7 +53,7 @@ async function write(context: RecordContext, group: string, thrown: unknown): Pr
   let failure: unknown
   for (const headers of reasons(context, thrown)) {
     try {
-      return await context.forward({ name: topic, like }, returnedRecord(context, headers))
+      return await context.forward({ name: topic, like, config: keptForGood }, returnedRecord(context, headers))
     } catch (error) {
       failure = error
       if (!(error instanceof BusbarError && error.code === 'RECORD_TOO_LARGE')) break

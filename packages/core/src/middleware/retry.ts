@@ -1,13 +1,14 @@
 import type { RecordContext } from '../context.js'
-import { BusbarError } from '../error.js'
+import { BusbarError, isRetryable, reasonOf } from '../error.js'
 import type { Middleware } from '../middleware.js'
+import { ownTopicName } from '../own-topic.js'
 import { returnHeader } from '../return-headers.js'
 import { returnedRecord } from '../returned-record.js'
 import type { Runtime } from '../runtime.js'
-import { positive } from '../validate.js'
+import { positive, whole } from '../validate.js'
 
 export interface RetryOptions {
-  /** How often a delivery is handled, the first time included. Default: 5. */
+  /** How often a delivery is handled, the first time included; `Infinity` (in place only) never gives up. Default: 5. */
   readonly attempts?: number
   /** Before the second attempt, in milliseconds. Default: 200. */
   readonly delayMs?: number
@@ -34,9 +35,9 @@ export interface RetryOptions {
  * @throws BusbarError `CONFIG_INVALID` naming the option that is wrong.
  */
 export function retry(options: RetryOptions = {}): Middleware {
-  const attempts = positive('retry.attempts', options.attempts ?? 5)
-  const policy: Required<Omit<RetryOptions, 'via'>> = {
-    attempts,
+  const attempts = options.attempts ?? 5
+  const policy: Policy = {
+    attempts: attempts === Number.POSITIVE_INFINITY && options.via !== 'topic' ? attempts : whole('retry.attempts', attempts),
     delayMs: positive('retry.delayMs', options.delayMs ?? 200),
     backoff: options.backoff ?? 'exponential',
     maxDelayMs: positive('retry.maxDelayMs', options.maxDelayMs ?? 30_000),
@@ -71,7 +72,7 @@ function retryInPlace(policy: Policy): Middleware {
 
 function retryViaTopic(policy: Policy): Middleware {
   const steps = Array.from({ length: policy.attempts - 1 }, (_, step) => step + 1)
-  const topicOf = (topic: string, group: string, step: number) => `${topic}.${group}.retry.${step}`
+  const topicOf = (topic: string, group: string, step: number) => ownTopicName(topic, group, `retry.${step}`)
   return {
     name: 'retry',
     stage: 'retry',
@@ -81,14 +82,23 @@ function retryViaTopic(policy: Policy): Middleware {
         return await next()
       } catch (thrown) {
         const { group, attempt } = context
-        if (group === false) throw new BusbarError('CONFIG_INVALID', 'retry({ via: "topic" }) needs a group: a broadcast has no topic to come back by', { cause: thrown })
-        if (attempt >= policy.attempts || context.ended || !policy.when(thrown, context)) throw thrown
+        if (group === false || attempt >= policy.attempts || context.ended || !policy.when(thrown, context)) throw thrown
         const delayMs = lengthOf(policy, attempt)
         const { topic } = context.origin
         context.logger.warn({ err: thrown, retryMs: delayMs }, 'handler failed: it comes back by its retry topic')
         const dueAt = String(context.runtime.now() + delayMs)
-        await context.forward({ name: topicOf(topic, group, attempt), like: topic }, returnedRecord(context, { [returnHeader.dueAt]: dueAt }))
-        context.conclude('rescheduled')
+        const name = topicOf(topic, group, attempt)
+        try {
+          await context.forward({ name, like: topic }, returnedRecord(context, { [returnHeader.dueAt]: dueAt }))
+        } catch (failure) {
+          if (failure instanceof BusbarError && !failure.retryable) {
+            context.logger.error({ err: failure, topic: name }, 'its retry topic does not take this record: it is not tried again')
+            throw thrown
+          }
+          const why = `moving ${context.event} ${context.id} to ${name} failed: ${reasonOf(failure)}; the record stays unacknowledged`
+          throw new BusbarError('RETRY_FAILED', why, { cause: failure })
+        }
+        context.conclude('rescheduled', thrown)
       }
     },
   }
@@ -102,8 +112,4 @@ function delayAfter(policy: Policy, attempt: number, runtime: Runtime): number {
 
 function lengthOf({ backoff, delayMs, maxDelayMs }: Policy, attempt: number): number {
   return Math.min(maxDelayMs, backoff === 'fixed' ? delayMs : delayMs * 2 ** Math.min(attempt - 1, 40))
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof BusbarError ? error.retryable : true
 }

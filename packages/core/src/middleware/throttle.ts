@@ -8,6 +8,9 @@ export interface ThrottleOptions {
   readonly perMs?: number
 }
 
+/** How late a delivery may start, in milliseconds, before it has to line up again: timers are not exact. */
+const latenessMs = 50
+
 /** Spreads deliveries evenly, so that no more than `limit` start within `perMs` on this instance; the others wait. */
 export function throttle(options: ThrottleOptions): Middleware {
   const spacingMs = positive('throttle.perMs', options.perMs ?? 1_000) / positive('throttle.limit', options.limit)
@@ -16,10 +19,15 @@ export function throttle(options: ThrottleOptions): Middleware {
     name: 'throttle',
     stage: 'throttle',
     async record(context, next) {
-      const now = context.runtime.now()
-      const startMs = Math.max(now, nextMs)
-      nextMs = startMs + spacingMs
-      if (startMs > now) await context.wait(startMs - now)
+      for (;;) {
+        const now = context.runtime.now()
+        const startMs = Math.max(now, nextMs)
+        nextMs = startMs + spacingMs
+        if (startMs <= now) break
+        await context.wait(startMs - now)
+        // Where room comes late, it comes for many at once.
+        if (context.runtime.now() < startMs + Math.max(spacingMs, latenessMs)) break
+      }
       await next()
     },
   }

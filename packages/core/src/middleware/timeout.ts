@@ -1,5 +1,7 @@
+import type { DeliveryContext } from '../context.js'
 import { BusbarError } from '../error.js'
 import type { Middleware } from '../middleware.js'
+import type { Timer } from '../runtime.js'
 import { positive } from '../validate.js'
 
 /**
@@ -12,20 +14,27 @@ export function timeout(limitMs: number): Middleware {
     name: 'timeout',
     stage: 'timeout',
     abandons: true,
-    async event(context, next) {
+    async event(given, next) {
+      const context = given as DeliveryContext
       let expire: (error: BusbarError) => void = () => {}
       const expired = new Promise<never>((_, reject) => {
         expire = reject
       })
-      const timer = context.runtime.setTimer(limitMs, () => {
-        const error = new BusbarError('HANDLER_TIMEOUT', `${context.subscription} did not finish ${context.event} ${context.id} within ${limitMs} ms`)
-        expire(error)
-        context.abort(error)
-      })
+      let timer: Timer | undefined
+      const start = () => {
+        timer = context.runtime.setTimer(limitMs, () => {
+          const error = new BusbarError('HANDLER_TIMEOUT', `${context.subscription} did not finish ${context.event} ${context.id} within ${limitMs} ms`)
+          expire(error)
+          context.abort(error)
+        })
+      }
+      // A record waits for its batch, which may take longer than the handler.
+      if (context.collector) context.onStart = start
+      else start()
       try {
         await Promise.race([next(), expired])
       } finally {
-        timer.cancel()
+        timer?.cancel()
       }
     },
   }

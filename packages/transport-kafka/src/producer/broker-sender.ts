@@ -1,10 +1,6 @@
 import type { Timer } from '@busbar/core'
-import {
-  type BatchCompressor,
-  encodeCompressedBatch,
-  encodeRecordBatch,
-  noProducer,
-} from '../record-batch.js'
+import type { BatchCompressor } from '../record-batch.js'
+import { encodeCompressed, encodePlain } from './batch-encoding.js'
 import type { BrokerLinks } from './broker-links.js'
 import type { PartitionQueue } from './partition-queue.js'
 import type { ProduceAnswer } from './produce-protocol.js'
@@ -111,8 +107,8 @@ export class BrokerSender {
     this.#busy = true
     try {
       const encoded = this.#codec
-        ? await this.#encodeAll(sent, this.#codec)
-        : sent.filter(one => this.#encode(one))
+        ? await encodeCompressed(sent, this.#codec, this.#outcomes)
+        : encodePlain(sent, this.#outcomes)
       if (encoded.length > 0) await this.#request(encoded)
     } finally {
       this.#busy = false
@@ -141,36 +137,6 @@ export class BrokerSender {
       sent.push({ queue, batch })
     }
     return sent
-  }
-
-  #encode(sent: SentBatch): boolean {
-    const { batch, queue } = sent
-    try {
-      batch.producer ??= queue.identity?.next ?? noProducer
-      batch.bytes ??= encodeRecordBatch(batch.records, batch.sizes, batch.producer)
-      return true
-    } catch (error) {
-      this.#outcomes.unencodable(sent, error)
-      return false
-    }
-  }
-
-  async #encodeAll(all: readonly SentBatch[], codec: BatchCompressor): Promise<SentBatch[]> {
-    const encoded = await Promise.all(
-      all.map(async sent => {
-        const { batch, queue } = sent
-        try {
-          batch.producer ??= queue.identity?.next ?? noProducer
-          batch.bytes ??= await encodeCompressedBatch(batch.records, batch.sizes, batch.producer, codec)
-          if (batch.written || batch.bytes.length <= this.#outcomes.batchLimit(queue)) return sent
-          this.#outcomes.oversized(sent)
-        } catch (error) {
-          this.#outcomes.unencodable(sent, error)
-        }
-        return undefined
-      }),
-    )
-    return encoded.filter(sent => sent !== undefined)
   }
 
   async #request(sent: readonly SentBatch[]): Promise<void> {

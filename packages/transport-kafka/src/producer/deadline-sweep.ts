@@ -23,9 +23,15 @@ export interface DeadlineSweepOptions {
 export class DeadlineSweep {
   readonly #options: DeadlineSweepOptions
   #running = false
+  #endsAt = Number.POSITIVE_INFINITY
 
   constructor(options: DeadlineSweepOptions) {
     this.#options = options
+  }
+
+  /** Nobody waits longer than this, in milliseconds, whatever the deadline. */
+  endWithin(ms: number): void {
+    this.#endsAt = this.#options.settings.clock() + ms
   }
 
   /** Somebody waits. */
@@ -36,10 +42,11 @@ export class DeadlineSweep {
     const intervalMs = Math.min(250, Math.max(5, settings.publishTimeoutMs / 20))
     settings.runtime.setTimer(intervalMs, () => {
       const now = settings.clock()
-      buffer.expire(now)
+      const due = now < this.#endsAt ? now : Number.POSITIVE_INFINITY
+      buffer.expire(due)
       for (const topic of directory.all) {
-        this.#expireWaiting(topic, now)
-        for (const queue of topic.partitions) if (!queue.empty) this.#expireQueue(queue, now)
+        this.#expireWaiting(topic, due)
+        for (const queue of topic.partitions) if (!queue.empty) this.#expireQueue(queue, due)
       }
       directory.refreshOld(now)
       this.#running = false

@@ -25,6 +25,9 @@ export async function createProducer(options: ProducerOptions): Promise<RecordSe
   return new Producer(options, settings, await loadCodec(options.compression ?? 'none'))
 }
 
+/** How long what was accepted may take once the producer is closed: whoever closes has not forever. */
+const closeMs = 4_000
+
 class Producer implements RecordSender {
   readonly #settings: ProducerSettings
   readonly #codec: Codec | undefined
@@ -94,6 +97,7 @@ class Producer implements RecordSender {
   }
 
   close(): Promise<void> {
+    if (!this.#closed) this.#deadlines.endWithin(closeMs)
     this.#closed ??= this.flush().then(() => {
       this.#links.close()
       this.#control.close()

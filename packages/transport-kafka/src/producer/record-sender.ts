@@ -14,6 +14,6 @@ export interface RecordSender {
   send(records: readonly OutboundRecord[]): Promise<readonly RecordPosition[]>
   /** Resolves once everything accepted before is settled, one way or the other. */
   flush(): Promise<void>
-  /** Accepts nothing more, settles what was accepted, closes the connections. */
+  /** Accepts nothing more, settles what was accepted within a few seconds, closes the connections. */
   close(): Promise<void>
 }
