@@ -8,7 +8,7 @@ export {
   type OutboxReceipt,
   type TransactionClient,
 } from './outbox/outbox.js'
-export type { Relay, RelayOptions, RelayStatus } from './outbox/relay.js'
+export type { Relay, RelayOptions, RelayStatus } from './outbox/relay-contract.js'
 export { postgresClient } from './postgres-client.js'
 export { type PostgresStore, type PostgresStoreOptions, postgresStore } from './postgres-store.js'
 export { type TransactionalOptions, transactional } from './transactional.js'

@@ -1,7 +1,8 @@
 import { type Bus, BusbarError, type EncodeOptions, type EventDefinition, systemRuntime } from '@busbar/core'
 import { postgresFailure } from '../postgres-failure.js'
 import { quotedTable } from '../table-name.js'
-import { OutboxRelay, type Relay, type RelayOptions } from './relay.js'
+import { OutboxRelay } from './relay.js'
+import type { Relay, RelayOptions } from './relay-contract.js'
 import { channelSql, slotCount, slotOf } from './slots.js'
 import { headersToJson } from './stored-headers.js'
 

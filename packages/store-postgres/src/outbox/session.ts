@@ -32,7 +32,13 @@ const answerMs = 30_000
 // off counts as very expensive, and what is expensive would be compiled first, for half a second.)
 const sessionSettings = [
   ...['tcp_keepalives_idle = 10', 'tcp_keepalives_interval = 5', 'tcp_keepalives_count = 3'],
-  ...['enable_seqscan = off', 'enable_hashjoin = off', 'enable_mergejoin = off', 'jit = off'],
+  ...[
+    'enable_seqscan = off',
+    'enable_bitmapscan = off',
+    'enable_hashjoin = off',
+    'enable_mergejoin = off',
+    'jit = off',
+  ],
 ]
   .map(setting => `set ${setting}`)
   .join(';')
