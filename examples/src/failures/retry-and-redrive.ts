@@ -61,7 +61,7 @@ await eventually(
   () => charged,
   orders => orders.length > 0,
 )
-print(`charged order ${charged}`)
+print(`charged order ${charged.join()}`)
 await printed(7)
 await bus.close()
 

@@ -17,6 +17,7 @@ import { BusbarError, reasonOf } from './error.js'
 import { type AnyEvent, type EventDefinition, requireName } from './event.js'
 import type { GroupConsumer } from './group-consumer.js'
 import { Groups } from './groups.js'
+import { type BusHealth, Health } from './health.js'
 import { Lifecycle } from './lifecycle.js'
 import { deadLetter } from './middleware/dead-letter.js'
 import { retry } from './middleware/retry.js'
@@ -78,6 +79,7 @@ export class Bus implements AsyncDisposable {
   readonly #lifecycle: Lifecycle
   readonly #topics: TopicRegistry
   readonly #ownTopics: OwnTopics
+  readonly #health: Health
   readonly #groups: Groups
   readonly #delays: Delays
   readonly #publisher: Publisher
@@ -96,7 +98,9 @@ export class Bus implements AsyncDisposable {
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
     this.#ownTopics = new OwnTopics(transport, settings.createTopics, topic => this.#topics.configOf(topic))
-    this.#groups = new Groups(settings, this.#topics, this.#ownTopics, this.#report)
+    this.#health = new Health(() => runtime.now())
+    const report = () => (this.#deliveryListeners.size > 0 ? this.#report : undefined)
+    this.#groups = new Groups(settings, this.#topics, this.#ownTopics, report, this.#health)
     this.#lifecycle = new Lifecycle({
       name,
       runtime,
@@ -337,6 +341,11 @@ export class Bus implements AsyncDisposable {
     return new DeadLetters({ group, topics, transport, runtime, ownTopics: this.#ownTopics })
   }
 
+  /** How this bus is: red while a dead letter could not be written, or after a consumer has failed for good. */
+  health(): BusHealth {
+    return this.#health.report()
+  }
+
   /** Calls back for each delivery to a subscription with what became of it. Returns what ends it. */
   onDelivery(listener: (report: DeliveryReport) => void): () => void {
     this.#deliveryListeners.add(listener)
@@ -450,6 +459,8 @@ export class Bus implements AsyncDisposable {
 
   readonly #emit = (event: BusEvent): void => {
     logBusEvent(this.#settings.logger, event)
+    if (event.type === 'consumer-failed')
+      this.#health.raise(`consumer of group ${event.group}`, event.error.message)
     for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
   }
 

@@ -99,7 +99,6 @@ class NextCall implements Promise<void> {
     )
   }
 
-  // oxlint-disable-next-line unicorn/no-thenable
   // biome-ignore lint/suspicious/noThenProperty: being awaited is what this class is for
   then<A = void, B = never>(
     // biome-ignore lint/suspicious/noConfusingVoidType: it stands in for a Promise<void>

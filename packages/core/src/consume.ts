@@ -2,6 +2,7 @@ import type { BatchCollector } from './batch-collector.js'
 import type { Arrival, Conclusion } from './context.js'
 import { type Envelope, positionId, readEnvelope } from './envelope.js'
 import { BusbarError } from './error.js'
+import type { Health } from './health.js'
 import type { Logger } from './logger.js'
 import { attemptsBefore, dueAtOf, groupOf, originOf, subscriptionOf } from './return-headers.js'
 import type { DeliverySlot } from './runner.js'
@@ -21,8 +22,9 @@ export interface ConsumerOptions {
   readonly runtime: Runtime
   readonly logger: Logger
   readonly redelivery: Required<RedeliveryOptions>
-  /** Told of each delivery to a subscription, once. */
-  readonly onDelivery?: (report: DeliveryReport) => void
+  readonly health: Health
+  /** Who is told of each delivery to a subscription, once; undefined where nobody is, and no report need be made. */
+  readonly onDelivery?: () => ((report: DeliveryReport) => void) | undefined
 }
 
 /** What became of one delivery to one subscription. */
@@ -105,6 +107,9 @@ export class Consumer {
     const attempt = attemptsBefore(record) + delivery.attempt
     const { envelope, unreadable } = read(record)
     const wanting = this.#wanting(record, envelope, unreadable)
+    if (wanting === 'stray') {
+      return { kind: 'nack', untried: true, delayMs: this.#options.redelivery.maxDelayMs }
+    }
     if (wanting.length === 0) return ack
     const arrival: Arrival = { attempt, envelope, unreadable, slot, collector }
     const [only] = wanting
@@ -127,7 +132,8 @@ export class Consumer {
       // It has finished, but its settlement counts no more: it comes again.
       if (end) return this.#handBack(subscription, delivery, arrival, end.reason)
       if (remember) this.#remember(delivery.record, subscription)
-      this.#options.onDelivery?.({ ...describeDelivery(subscription, delivery, arrival), ...concluded })
+      this.#options.health.clear(() => placeOf(subscription, delivery))
+      this.#options.onDelivery?.()?.({ ...describeDelivery(subscription, delivery, arrival), ...concluded })
       return undefined
     } catch (thrown) {
       return this.#handBack(subscription, delivery, arrival, thrown)
@@ -140,14 +146,20 @@ export class Consumer {
     record: InboundRecord,
     envelope: Envelope | undefined,
     unreadable: BusbarError | undefined,
-  ): readonly BoundSubscription[] {
+  ): readonly BoundSubscription[] | 'stray' {
     const candidates = this.#byTopic.get(record.topic) ?? []
     // Whose event it is can't be told from an envelope that can't be read: it is a failure of each.
     const accepting = candidates.filter(
       each =>
         each.isFor(record) && (unreadable ?? each.accepts(envelope, () => isSoleRequest(candidates, record))),
     )
-    if (accepting.length === 0 && candidates.length > 0) this.#warnOfIgnored(record, envelope)
+    if (accepting.length === 0 && candidates.length > 0) {
+      // Somebody counts on it: it failed before, and was retried or replayed. Another instance may have its subscription.
+      const isStray = originOf(record) !== record && groupOf(record) === candidates[0]?.group
+      if (isStray) this.#warnOfStray(record, envelope)
+      else this.#warnOfIgnored(record, envelope)
+      if (isStray) return 'stray'
+    }
     const finished = this.#finished.get(record)
     return finished ? accepting.filter(each => !finished.has(each)) : accepting
   }
@@ -160,11 +172,15 @@ export class Consumer {
   #handBack(subscription: BoundSubscription, delivery: Delivery, arrival: Arrival, thrown: unknown): Outcome {
     const { slot } = arrival
     const fields = describeDelivery(subscription, delivery, arrival)
-    this.#options.onDelivery?.({ ...fields, outcome: 'handed back', error: thrown })
+    this.#options.onDelivery?.()?.({ ...fields, outcome: 'handed back', error: thrown })
     if (slot.draining.aborted || slot.ends.some(end => end.aborted)) {
+      this.#options.health.clear(() => placeOf(subscription, delivery))
       // After its end a handler fails because it was told to stop: that is no failure of its own.
       this.#options.logger.debug(fields, 'handed back: the partition moved away or the bus is closing')
       return { kind: 'nack', cause: thrown }
+    }
+    if (thrown instanceof BusbarError && thrown.code === 'DEAD_LETTER_FAILED') {
+      this.#options.health.raise(placeOf(subscription, delivery), thrown.message)
     }
     const delayMs = this.#delayAfter(delivery.attempt)
     this.#options.logger.error(
@@ -180,21 +196,17 @@ export class Consumer {
     return Math.round(full * (0.75 + this.#options.runtime.random() / 4))
   }
 
+  #warnOfStray(record: InboundRecord, envelope: Envelope | undefined): void {
+    const { topic, partition, offset } = record
+    const subscription = subscriptionOf(record)
+    this.#options.logger.warn(
+      { topic, partition, offset, id: envelope?.id, group: groupOf(record), subscription },
+      'a record came back to a subscription that is not here: it waits, give the subscription its name again or discard it',
+    )
+  }
+
   #warnOfIgnored(record: InboundRecord, envelope: Envelope | undefined): void {
     const { topic, partition, offset } = record
-    if (originOf(record) !== record) {
-      // Somebody counts on it: it failed before, and was retried or replayed.
-      const fields = {
-        topic,
-        partition,
-        offset,
-        id: envelope?.id,
-        group: groupOf(record),
-        subscription: subscriptionOf(record),
-      }
-      this.#options.logger.warn(fields, 'ignored a record that came back to a subscription that is not here')
-      return
-    }
     if (envelope || this.#warnedTopics.has(topic)) return
     this.#warnedTopics.add(topic)
     this.#options.logger.warn(
@@ -240,4 +252,9 @@ function describeDelivery(
 
 function describeError(thrown: unknown): { code: string; err: unknown } {
   return { code: thrown instanceof BusbarError ? thrown.code : 'HANDLER_FAILED', err: thrown }
+}
+
+/** A record of a subscription, as health names it. */
+function placeOf(subscription: BoundSubscription, { record }: Delivery): string {
+  return `record ${positionId(record)} of subscription ${subscription.name}`
 }

@@ -3,6 +3,7 @@ import type { BusSettings, SubscribeOptions } from './bus-options.js'
 import type { DeliveryReport } from './consume.js'
 import { BusbarError } from './error.js'
 import { GroupConsumer, type GroupSettings } from './group-consumer.js'
+import type { Health } from './health.js'
 import type { OwnTopic, OwnTopics } from './own-topic.js'
 import { untilAborted } from './runner.js'
 import type { BoundSubscription } from './subscription.js'
@@ -14,7 +15,8 @@ export class Groups {
   readonly #settings: BusSettings
   readonly #topics: TopicRegistry
   readonly #ownTopics: OwnTopics
-  readonly #onDelivery: (report: DeliveryReport) => void
+  readonly #health: Health
+  readonly #onDelivery: () => ((report: DeliveryReport) => void) | undefined
   readonly #groups = new Map<string | false, GroupConsumer>()
   /** Subscriptions on their way out. */
   readonly #removing = new Set<Promise<void>>()
@@ -23,12 +25,14 @@ export class Groups {
     settings: BusSettings,
     topics: TopicRegistry,
     ownTopics: OwnTopics,
-    onDelivery: (report: DeliveryReport) => void,
+    onDelivery: () => ((report: DeliveryReport) => void) | undefined,
+    health: Health,
   ) {
     this.#settings = settings
     this.#topics = topics
     this.#ownTopics = ownTopics
     this.#onDelivery = onDelivery
+    this.#health = health
   }
 
   get all(): readonly GroupConsumer[] {
@@ -138,6 +142,7 @@ export class Groups {
       runtime,
       logger,
       redelivery,
+      health: this.#health,
       onDelivery: this.#onDelivery,
       ensureTopic: topic => this.#topics.ensure(topic),
       ensureReturnTopic: topic => this.#ensureReturnTopic(topic),

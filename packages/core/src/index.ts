@@ -35,6 +35,7 @@ export {
   type EventPayload,
 } from './event.js'
 export type { MessageHeaders, UserHeaders } from './headers.js'
+export type { BusHealth, HealthProblem } from './health.js'
 export type { Claim, Completion, IdempotencyStore } from './idempotency-store.js'
 export { consoleLogger, type Logger, type LogMethod, silentLogger } from './logger.js'
 export { type MemoryStoreOptions, memoryStore } from './memory-store.js'

@@ -55,7 +55,9 @@ export function answerOf({
   return thrown => {
     if (!declaredOf(request, thrown)) return undefined
     const { codec, payload, headers } = errorAnswer(request, thrown)
-    return Promise.resolve(codec.encode(payload as never)).then(value => packAnswer({ headers, value }))
+    return Promise.resolve(payload)
+      .then(each => codec.encode(each as never))
+      .then(value => packAnswer({ headers, value }))
   }
 }
 

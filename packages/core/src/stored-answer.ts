@@ -18,5 +18,6 @@ export function packAnswer({ headers, value }: StoredAnswer): Uint8Array {
 export function unpackAnswer(bytes: Uint8Array): StoredAnswer {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const end = lengthBytes + buffer.readUInt32BE(0)
-  return { headers: JSON.parse(buffer.toString('utf8', lengthBytes, end)), value: buffer.subarray(end) }
+  const headers = JSON.parse(buffer.toString('utf8', lengthBytes, end)) as StoredAnswer['headers']
+  return { headers, value: buffer.subarray(end) }
 }

@@ -14,7 +14,7 @@ import type { Runtime } from './runtime.js'
 import type { Delivery, InboundRecord } from './transport.js'
 
 /** How the innermost part of a subscription is called. */
-export type Handle = (context: DeliveryContext) => void | Promise<void>
+type Handle = (context: DeliveryContext) => void | Promise<void>
 
 export interface BatchSettings {
   readonly maxSize: number

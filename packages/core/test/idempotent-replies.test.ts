@@ -71,6 +71,15 @@ test('a declared error is an answer as well: a duplicate gets it and is not hand
   }
 })
 
+test('a declared error that cannot be encoded is answered as what it is, and its claim is given back', async () => {
+  await using w = world()
+  const { bus, store } = await responder(w, () => {
+    throw new NotFound({ id: 1n as never }, 'there is no such account')
+  })
+  await assert.rejects(bus.request(Charge, { id: 'a' }), /JSON cannot hold/)
+  await until(() => store.entries.size === 0, 'the release')
+})
+
 test('any other error is no answer to keep: a duplicate is handled', async () => {
   await using w = world()
   const { bus, reports, repeat, calls, store } = await responder(w, n => {

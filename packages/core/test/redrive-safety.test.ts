@@ -14,7 +14,7 @@ async function failing(
   w: World,
   ids: readonly string[],
   subscription = {},
-): Promise<Service & { handled: string[]; fix(): void }> {
+): Promise<Service & { handled: string[]; fix: () => void }> {
   const service = w.service()
   const handled: string[] = []
   let isFixed = false

@@ -69,9 +69,9 @@ test('draws each delay evenly between nothing and its length', async () => {
   await w.advanceUntil(() => reports.length === 50, 'their ends', 1)
   assert.ok(
     drawn.every(delay => delay >= 0 && delay <= 101),
-    `within its length: ${drawn}`,
+    `within its length: ${drawn.join()}`,
   )
-  assert.ok(Math.max(...drawn) > 80 && Math.min(...drawn) < 20, `spread over it: ${drawn}`)
+  assert.ok(Math.max(...drawn) > 80 && Math.min(...drawn) < 20, `spread over it: ${drawn.join()}`)
 })
 
 test('a single attempt is no retry', async () => {

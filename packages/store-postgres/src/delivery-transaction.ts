@@ -1,22 +1,23 @@
 import { BusbarError } from '@busbar/core'
 import type { Pool, PoolClient } from 'pg'
+import { checkOut } from './check-out.js'
 import { isSerializationFailure, postgresFailure } from './postgres-failure.js'
 import { lockNumber, type StoreKey } from './store-key.js'
+
+interface Connection {
+  isBroken: boolean
+  readonly onError: (cause: Error) => void
+}
 
 /** The transaction of one delivery, on a connection of its own until it has ended. */
 export class DeliveryTransaction implements AsyncDisposable {
   readonly client: PoolClient
-  readonly #onError: (cause: Error) => void
-  #state: 'open' | 'broken' | 'ended' = 'open'
+  readonly #connection: Connection
+  #ended = false
 
-  private constructor(client: PoolClient, onLost: (cause: BusbarError) => void) {
+  private constructor(client: PoolClient, connection: Connection) {
     this.client = client
-    // Without a listener the death of a connection that is in use ends the process.
-    this.#onError = cause => {
-      this.#state = 'broken'
-      onLost(postgresFailure('the connection of the transaction was lost', cause))
-    }
-    client.on('error', this.#onError)
+    this.#connection = connection
   }
 
   /** @param onLost called when the connection dies while nobody waits for an answer of it. */
@@ -26,10 +27,15 @@ export class DeliveryTransaction implements AsyncDisposable {
     onLost: (cause: BusbarError) => void,
   ): Promise<DeliveryTransaction> {
     const doing = 'beginning the transaction of a delivery'
-    const client = await pool.connect().catch((cause: unknown) => {
-      throw postgresFailure(doing, cause)
-    })
-    const transaction = new DeliveryTransaction(client, onLost)
+    const connection: Connection = {
+      isBroken: false,
+      onError(cause) {
+        connection.isBroken = true
+        onLost(postgresFailure('the connection of the transaction was lost', cause))
+      },
+    }
+    const client = await checkOut(pool, doing, connection.onError)
+    const transaction = new DeliveryTransaction(client, connection)
     try {
       await client.query(sql)
       return transaction
@@ -86,14 +92,14 @@ select (select won from lock) as won, exists (select from inserted) as marked`
 
   /** Undoes everything and gives the connection back; never rejects. */
   async rollback(): Promise<void> {
-    if (this.#state === 'ended') return
-    const undone =
-      this.#state === 'open' &&
-      (await this.client.query('rollback').then(
+    if (this.#ended) return
+    const undo = () =>
+      this.client.query('rollback').then(
         () => true,
         () => false,
-      ))
-    this.#end(!undone)
+      )
+    const isUndone = !this.#connection.isBroken && (await undo())
+    this.#end(!isUndone)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,8 +107,8 @@ select (select won from lock) as won, exists (select from inserted) as marked`
   }
 
   #end(destroy: boolean): void {
-    this.#state = 'ended'
-    this.client.removeListener('error', this.#onError)
+    this.#ended = true
+    this.client.removeListener('error', this.#connection.onError)
     // What is thrown away may still say that it is broken.
     if (destroy) this.client.on('error', () => {})
     this.client.release(destroy)

@@ -27,7 +27,7 @@ if (database !== undefined) {
     const start = performance.now()
     await orders.placed('a', '1')
     await orders.arrived('1')
-    assert.ok(performance.now() - start < 500, `${performance.now() - start} ms`)
+    assert.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`)
     const client = await orders.begin()
     await orders.place(client, 'a', 'never')
     await orders.end(client, 'rollback')
@@ -74,7 +74,20 @@ if (database !== undefined) {
     const start = performance.now()
     await orders.end(early, 'rollback')
     await orders.arrived('late')
-    assert.ok(performance.now() - start < 1_000)
+    assert.ok(performance.now() - start < 3_000)
+  })
+
+  test('what commits behind an early id that is rolled back needs no other commit to be noticed', async () => {
+    await using orders = await shop(database)
+    const early = await orders.begin()
+    await orders.place(early, 'a', 'early')
+    const relay = orders.relay({ pollMs: 60_000 })
+    await eventually(() => assert.is(relay.status.slots, 32))
+    await aWhile()
+    await orders.placed('a', 'late')
+    await aWhile()
+    await orders.end(early, 'rollback')
+    await orders.arrived('late')
   })
 
   test('an early id whose savepoint is rolled back holds nothing up', async () => {

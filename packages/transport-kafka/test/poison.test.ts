@@ -85,7 +85,8 @@ if (kafka) {
     await Promise.all(buses.map(bus => bus.start()))
     const sends = Array.from({ length: 2_500 }, (_, sent) => {
       const id = String(sent < events ? sent : (sent * 7_919) % events)
-      return buses[sent % 2]?.publish(Thing, { id, key: `key-${Number(id) % 20}` }, { id })
+      const bus = buses[sent % 2] as (typeof buses)[number]
+      return bus.publish(Thing, { id, key: `key-${Number(id) % 20}` }, { id })
     })
     await Promise.all(sends)
     await eventually(

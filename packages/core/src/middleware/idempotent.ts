@@ -118,22 +118,28 @@ async function once(
   const release = () =>
     store
       .release(key, token)
-      .catch(error => context.logger.warn({ err: error }, 'an idempotency claim could not be released'))
+      .catch((error: unknown) =>
+        context.logger.warn({ err: error }, 'an idempotency claim could not be released'),
+      )
   try {
     await next()
   } catch (thrown) {
     await stopRenewing()
-    const result = await context.resultOf?.(thrown)
+    // Where it can't be encoded there is no answer to keep; sending it says why.
+    const result = await context.resultOf?.(thrown)?.catch(() => undefined)
     if (result) {
       const mark = complete(store, key, token, { ttlMs, result }, leaseMs, context)
-      await mark.catch(error =>
+      await mark.catch((error: unknown) =>
         context.logger.warn({ err: error }, 'an answer could not be remembered for duplicates'),
       )
     } else await release()
     throw thrown
   }
   await stopRenewing()
-  if (context.conclusion === 'skipped') return void (await release())
+  if (context.conclusion === 'skipped') {
+    await release()
+    return
+  }
   const { result } = context
   await complete(store, key, token, result ? { ttlMs, result } : { ttlMs }, leaseMs, context)
 }

@@ -110,9 +110,6 @@ const decoder = new TextDecoder()
 /** A header of a record as text; undefined where it is not there. */
 export function headerOf(record: InboundRecord, name: string): string | undefined {
   const value = record.headers[name]
-  const last = Array.isArray(value) ? value.at(-1) : value
-  return last === undefined ? undefined : decoder.decode(last as Uint8Array)
+  const last = value instanceof Uint8Array ? value : value?.at(-1)
+  return last === undefined ? undefined : decoder.decode(last)
 }
-
-export const idsOf = (reports: readonly DeliveryReport[], outcome: DeliveryReport['outcome']): string[] =>
-  reports.filter(report => report.outcome === outcome).map(report => report.id)

@@ -160,6 +160,7 @@ export class OutboxRelay implements Relay {
         await this.#publish(session, reader, rows)
         continue
       }
+      if (reader.isBehind) continue
       // Nobody says when the transaction that a fence waits for has been rolled back.
       const pauseMs = reader.waits ? fencePauseMs : this.#pollMs
       fencePauseMs = reader.waits ? Math.min(longestFencePauseMs, fencePauseMs * 2) : firstFencePauseMs
@@ -172,7 +173,6 @@ export class OutboxRelay implements Relay {
     const fresh = rows.filter(row => !this.#undeleted.has(row.id))
     const { sent, refused, failed } = await sendRows(this.#options.bus, fresh)
     this.#published += sent.length
-    this.#refused += refused.length
     const failing = new Set(failed.map(({ topic }) => topic))
     for (const { record } of sent) if (!failing.has(record.topic)) this.#held.release(record.topic)
     for (const { topic, error, rows: left } of failed) {
@@ -180,14 +180,14 @@ export class OutboxRelay implements Relay {
       this.#hold(topic, error, left.length)
     }
     for (const { id } of sent) this.#undeleted.add(id)
-    const done = rows.filter(row => this.#undeleted.has(row.id)).map(row => row.id)
+    const done = rows.filter(row => this.#undeleted.has(row.id))
     if (done.length > 0) {
       await session.query(
         'deleting what was published',
-        `delete from ${this.#table} where id = any ($1::bigint[])`,
-        [done],
+        `delete from ${this.#table} o using unnest($1::int[], $2::bigint[]) done (slot, id) where o.slot = done.slot and o.id = done.id`,
+        [done.map(({ slot }) => slot), done.map(({ id }) => id)],
       )
-      for (const id of done) this.#undeleted.delete(id)
+      for (const { id } of done) this.#undeleted.delete(id)
     }
     for (const { row, error } of refused) await this.#setAside(session, row, error)
   }
@@ -208,15 +208,17 @@ export class OutboxRelay implements Relay {
     this.#closing = true
   }
 
-  async #setAside(session: Session, { id, record }: PendingRow, error: BusbarError): Promise<void> {
+  async #setAside(session: Session, { id, slot, record }: PendingRow, error: BusbarError): Promise<void> {
     this.#logger.error(
       { err: error, code: error.code, topic: record.topic, outboxId: id },
       `a record of an outbox was refused for good: ${error.message}`,
     )
-    await session.query('setting a record aside', `update ${this.#table} set refused = $2 where id = $1`, [
-      id,
-      `${error.code}: ${error.message}`,
-    ])
+    await session.query(
+      'setting a record aside',
+      `update ${this.#table} set refused = $3 where slot = $1 and id = $2`,
+      [slot, id, `${error.code}: ${error.message}`],
+    )
+    this.#refused++
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Runtime } from '@busbar/core'
 import type { Pool, PoolClient, QueryResultRow } from 'pg'
+import { checkOut } from '../check-out.js'
 import { postgresFailure } from '../postgres-failure.js'
 import { channelSql, lockOf, slotCount } from './slots.js'
 
@@ -12,7 +13,29 @@ export interface SessionOptions {
   readonly onNews: () => void
 }
 
+interface Connection {
+  /** Why it can't be used any more. */
+  lost?: unknown
+}
+
+/** What a table is known by to the server. */
+interface Identity {
+  readonly oid: number
+  readonly channel: string
+  readonly sequence: string
+}
+
 const answerMs = 30_000
+
+// A host that is gone without a word must not keep its slots for hours: the server asks after 10 s. And statistics of a
+// queue are always old: whatever they say, a few rows by slot and id are best found by the index. (What is
+// off counts as very expensive, and what is expensive would be compiled first, for half a second.)
+const sessionSettings = [
+  ...['tcp_keepalives_idle = 10', 'tcp_keepalives_interval = 5', 'tcp_keepalives_count = 3'],
+  ...['enable_seqscan = off', 'enable_hashjoin = off', 'enable_mergejoin = off', 'jit = off'],
+]
+  .map(setting => `set ${setting}`)
+  .join(';')
 
 /**
  * A relay's connection, and the slots that it owns: advisory locks, which the server gives up with the connection. So
@@ -23,22 +46,21 @@ export class Session implements AsyncDisposable {
   readonly #client: PoolClient
   readonly #runtime: Runtime
   readonly #oid: number
-  #lost: unknown
+  /** The sequence of the ids, quoted. */
+  readonly #sequence: string
+  readonly #connection: Connection
 
   private constructor(
     client: PoolClient,
     { runtime, onNews }: SessionOptions,
-    oid: number,
-    lost: { reason?: unknown },
+    { oid, sequence }: Identity,
+    connection: Connection,
   ) {
     this.#client = client
     this.#runtime = runtime
     this.#oid = oid
-    this.#lost = lost.reason
-    client.on('error', (error: unknown) => {
-      this.#lost = error
-      onNews()
-    })
+    this.#sequence = sequence
+    this.#connection = connection
     client.on('notification', onNews)
   }
 
@@ -46,26 +68,20 @@ export class Session implements AsyncDisposable {
   static async open(options: SessionOptions): Promise<Session> {
     const { pool, table } = options
     const doing = 'connecting a relay'
-    const client = await pool.connect().catch((cause: unknown) => {
-      throw postgresFailure(doing, cause)
+    const connection: Connection = {}
+    const client = await checkOut(pool, doing, error => {
+      connection.lost = error
+      options.onNews()
     })
-    const lost: { reason?: unknown } = {}
-    const onError = (error: unknown) => {
-      lost.reason = error
-    }
-    client.on('error', onError)
     try {
-      const { rows } = await client.query<{ oid: number; channel: string }>(
-        `select '${table}'::regclass::oid::int as oid, ${channelSql(table)} as channel`,
+      const { rows } = await client.query<Identity>(
+        `select '${table}'::regclass::oid::int as oid, ${channelSql(table)} as channel, pg_get_serial_sequence('${table}', 'id') as sequence`,
       )
-      const { oid = 0, channel = '' } = rows[0] ?? {}
-      // A host that is gone without a word must not keep its slots for hours: the server asks after 10 s.
-      await client.query(
-        `set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3`,
-      )
-      await client.query(`listen "${channel}"`)
-      await client.query('select pg_advisory_lock_shared($1::int, $2::int)', [oid, lockOf.relay])
-      return new Session(client, options, oid, lost)
+      const identity = rows[0] as Identity
+      await client.query(sessionSettings)
+      await client.query(`listen "${identity.channel}"`)
+      await client.query('select pg_advisory_lock_shared($1::int, $2::int)', [identity.oid, lockOf.relay])
+      return new Session(client, options, identity, connection)
     } catch (cause) {
       client.release(true)
       throw postgresFailure(doing, cause)
@@ -74,7 +90,7 @@ export class Session implements AsyncDisposable {
 
   /** @throws BusbarError also when no answer comes within 30 s; the session is of no use after it. */
   async query<Row extends QueryResultRow>(doing: string, sql: string, values: unknown[]): Promise<Row[]> {
-    if (this.#lost !== undefined) throw postgresFailure(doing, this.#lost)
+    if (this.#connection.lost !== undefined) throw postgresFailure(doing, this.#connection.lost)
     let timer: { cancel(): void } | undefined
     const late = new Promise<never>((_, reject) => {
       timer = this.#runtime.setTimer(answerMs, () => reject(new Error(`no answer within ${answerMs} ms`)))
@@ -83,7 +99,7 @@ export class Session implements AsyncDisposable {
       const { rows } = await Promise.race([this.#client.query<Row>(sql, values), late])
       return rows
     } catch (cause) {
-      this.#lost ??= cause
+      this.#connection.lost ??= cause
       throw postgresFailure(doing, cause)
     } finally {
       timer?.cancel()
@@ -130,12 +146,27 @@ from pg_locks where locktype = 'advisory' and objsubid = 2 and granted and class
     )
   }
 
-  /** The transactions that have written to a slot and not ended yet, by slot. A query to build others from. */
-  get writersSql(): string {
-    return `select objid::int as slot, array_agg(virtualtransaction) as transactions from pg_locks
-where locktype = 'advisory' and objsubid = 2 and mode = 'ShareLock' and granted and classid = (${this.#oid})::int::oid
-  and objid < ${slotCount} and database = (select oid from pg_database where datname = current_database())
-group by objid`
+  /**
+   * The last id that was drawn, and then, by slot, the transactions that have written to it and not ended yet. In this
+   * order: a writer that is missing from the second has either ended, or draws an id above the first.
+   */
+  async drawnAndWriters(): Promise<{ top: bigint; writers: ReadonlyMap<number, ReadonlySet<string>> }> {
+    // The subquery needs the sequence's row, and so comes after it. Neither minds the statement's snapshot.
+    const rows = await this.query<{ top: string; writers: [slot: number, transaction: string][] | null }>(
+      'looking into the outbox',
+      `select (case when is_called then last_value else 0 end)::text as top, (
+  select json_agg(json_build_array(objid::int, virtualtransaction)) from pg_locks
+  where last_value > 0 and locktype = 'advisory' and objsubid = 2 and mode = 'ShareLock' and granted
+    and classid = $1::int::oid and objid < ${slotCount}
+    and database = (select oid from pg_database where datname = current_database())
+) as writers from ${this.#sequence}`,
+      [this.#oid],
+    )
+    const writers = new Map<number, Set<string>>()
+    for (const [slot, transaction] of rows[0]?.writers ?? []) {
+      writers.set(slot, (writers.get(slot) ?? new Set()).add(transaction))
+    }
+    return { top: BigInt(rows[0]?.top ?? 0), writers }
   }
 
   /** Gives up everything that is held; never rejects. */

@@ -11,18 +11,29 @@ export interface PendingRow {
 }
 
 /**
- * A line below which all that will ever commit can be seen: `top` was seen, and every transaction of `writers`, which
- * could still have committed an id below it, has ended.
+ * A line below which all that will ever commit can be seen: `top` is the last id that had been drawn when it was set, and
+ * every transaction of `writers`, which could still have committed an id below it, has ended.
  */
 interface Fence {
-  readonly top: string
+  readonly top: bigint
   writers: ReadonlySet<string>
 }
 
 interface SlotState {
   /** Nothing is left to be sent at or below it, so that reading begins above what vacuum could not remove yet. */
-  floor: string
+  floor: bigint
   fence: Fence | undefined
+  /** How far it was read, be it that something was left out. */
+  readTo: bigint
+  /** Whether the last reading left something of it for the next. */
+  hasMore: boolean
+}
+
+interface OpenSlot {
+  readonly slot: number
+  readonly state: SlotState
+  readonly top: bigint
+  readonly limit: number
 }
 
 interface StoredRow {
@@ -36,19 +47,24 @@ interface StoredRow {
   readonly timestamp_ms: string
 }
 
+/** How much more of a batch a slot gets that has more than it could give the last time. */
+const backlogWeight = 16
+
 /**
  * Reads the rows of slots in the order of their ids, and none before all smaller ids of its slot have committed or never
  * will.
  *
  * Ids are drawn in one order and commit in another: a row that is seen says nothing about smaller ids. But a writer takes
- * a lock of the slot before it draws an id, and holds it until its transaction has ended. So: look at the highest id, then
- * at who holds the lock; once all of those have ended, everything up to that id that will ever be there can be seen.
- * Transactions that wrote nothing to the slot don't matter, however long they take.
+ * a lock of the slot before it draws an id, and holds it until its transaction has ended. So: look at the last id that
+ * was drawn, then at who holds the lock; once all of those have ended, everything up to that id that will ever be there
+ * can be seen. Transactions that wrote nothing to the slot don't matter, however long they take.
  */
 export class SlotReader {
   readonly #session: Session
   readonly #table: string
   readonly #slots = new Map<number, SlotState>()
+  /** The last id that was drawn when it was looked. */
+  #drawn = 0n
   #turn = 0
 
   constructor(session: Session, table: string) {
@@ -56,34 +72,33 @@ export class SlotReader {
     this.#table = table
   }
 
-  /** Whether rows were seen that wait for a transaction to end. */
+  /** Whether something that was drawn waits for a transaction to end. */
   get waits(): boolean {
     return [...this.#slots.values()].some(({ fence }) => fence !== undefined && fence.writers.size > 0)
+  }
+
+  /** Whether ids were drawn above a fence that is down by now: it's worth to look again, and nobody else will say so. */
+  get isBehind(): boolean {
+    return [...this.#slots.values()].some(({ fence, readTo }) => fence === undefined && readTo < this.#drawn)
   }
 
   /** Finds out how far each owned slot can be read. Reads nothing of slots that are owned no more. */
   async look(): Promise<void> {
     const { slots } = this.#session
     for (const slot of this.#slots.keys()) if (!slots.has(slot)) this.#slots.delete(slot)
-    for (const slot of slots)
-      if (!this.#slots.has(slot)) this.#slots.set(slot, { floor: '0', fence: undefined })
+    for (const slot of slots) {
+      if (!this.#slots.has(slot))
+        this.#slots.set(slot, { floor: 0n, fence: undefined, readTo: 0n, hasMore: false })
+    }
     if (slots.size === 0) return
-    // One statement: its snapshot, which decides what is seen, is older than its look at the locks.
-    const found = await this.#session.query<{ slot: number; top: string | null; writers: string[] | null }>(
-      'looking into the outbox',
-      `with writers as materialized (${this.#session.writersSql})
-select s.slot, (select max(o.id) from ${this.#table} o where o.slot = s.slot and o.id > s.floor and o.refused is null)::text as top,
-  w.transactions as writers
-from unnest($1::int[], $2::bigint[]) s (slot, floor) left join writers w on w.slot = s.slot`,
-      [[...slots], [...slots].map(slot => this.#slots.get(slot)?.floor ?? '0')],
-    )
-    for (const { slot, top, writers } of found) {
-      const state = this.#slots.get(slot)
-      if (!state) continue
-      const running = new Set(writers)
+    const { top, writers } = await this.#session.drawnAndWriters()
+    this.#drawn = top
+    for (const [slot, state] of this.#slots) {
+      const running = writers.get(slot) ?? new Set()
+      // A fence that stands isn't moved, or a slot in which somebody always writes would never be read.
       if (state.fence)
         state.fence.writers = new Set([...state.fence.writers].filter(each => running.has(each)))
-      else if (top !== null) state.fence = { top, writers: running }
+      else if (top > state.floor) state.fence = { top, writers: running }
     }
   }
 
@@ -92,55 +107,61 @@ from unnest($1::int[], $2::bigint[]) s (slot, floor) left join writers w on w.sl
    * is found again.
    */
   async read(limit: number, held: readonly string[]): Promise<readonly PendingRow[]> {
-    const ready = this.#readable().slice(0, limit)
-    if (ready.length === 0) return []
-    const share = Math.floor(limit / ready.length)
+    const open = this.#open(limit)
+    if (open.length === 0) return []
     const rows = await this.#session.query<StoredRow>(
       'reading the outbox',
       `select o.id::text, s.slot, o.topic, o.partition, o.key, o.value, o.headers::text, o.timestamp_ms::text
-from unnest($1::int[], $2::bigint[], $3::bigint[]) s (slot, floor, top) cross join lateral (
+from unnest($1::int[], $2::bigint[], $3::bigint[], $4::int[]) s (slot, floor, top, rows) cross join lateral (
   select * from ${this.#table} o
-  where o.slot = s.slot and o.id > s.floor and o.id <= s.top and o.refused is null and o.topic <> all ($4::text[])
-  order by o.id limit $5
+  where o.slot = s.slot and o.id > s.floor and o.id <= s.top and o.refused is null and o.topic <> all ($5::text[])
+  order by o.slot, o.id limit s.rows
 ) o order by s.slot, o.id`,
       [
-        ready.map(({ slot }) => slot),
-        ready.map(({ floor }) => floor),
-        ready.map(({ top }) => top),
+        open.map(({ slot }) => slot),
+        open.map(({ state }) => state.floor.toString()),
+        open.map(({ top }) => top.toString()),
+        open.map(each => each.limit),
         held,
-        share,
       ],
     )
-    const lastIds = new Map<number, string>()
-    const counts = new Map<number, number>()
-    for (const { slot, id } of rows) {
-      lastIds.set(slot, id)
-      counts.set(slot, (counts.get(slot) ?? 0) + 1)
-    }
-    for (const { slot, top } of ready) {
-      const state = this.#slots.get(slot) as SlotState
-      const isMore = counts.get(slot) === share
-      if (!isMore) state.fence = undefined
+    const bySlot = new Map<number, { count: number; lastId: string }>()
+    for (const { slot, id } of rows)
+      bySlot.set(slot, { count: (bySlot.get(slot)?.count ?? 0) + 1, lastId: id })
+    for (const { slot, state, top, limit: asked } of open) {
+      const read = bySlot.get(slot)
+      state.hasMore = read?.count === asked
+      if (!state.hasMore) {
+        state.fence = undefined
+        state.readTo = top
+      }
       // What was left out is still below.
-      if (held.length === 0) state.floor = isMore ? (lastIds.get(slot) as string) : top
+      if (held.length === 0) state.floor = state.hasMore && read ? BigInt(read.lastId) : top
     }
     return rows.map(pendingRow)
   }
 
-  /** The slots whose fence is open, from another one on each time, so that none is always the last. */
-  #readable(): { slot: number; floor: string; top: string }[] {
-    const open = [...this.#slots].flatMap(([slot, { floor, fence }]) =>
-      fence?.writers.size === 0 ? [{ slot, floor, top: fence.top }] : [],
+  /** The slots whose fence is open, another one first each time, with what each may give to a batch. */
+  #open(limit: number): OpenSlot[] {
+    const open = [...this.#slots].flatMap(([slot, state]) =>
+      state.fence?.writers.size === 0 ? [{ slot, state, top: state.fence.top }] : [],
     )
     this.#turn++
-    return open.map((_, index) => open[(index + this.#turn) % open.length] as (typeof open)[number])
+    const chosen = open
+      .map((_, index) => open[(index + this.#turn) % open.length] as (typeof open)[number])
+      .slice(0, limit)
+    const weightOf = ({ state }: { state: SlotState }) => (state.hasMore ? backlogWeight : 1)
+    const weights = chosen.reduce((sum, each) => sum + weightOf(each), 0)
+    // One row of each at least; what those take is taken off first, so that the whole stays within the limit.
+    const spare = limit - chosen.length
+    return chosen.map(each => ({ ...each, limit: 1 + Math.floor((spare * weightOf(each)) / weights) }))
   }
 
   /** Reads these slots from their beginning again: rows that were read were not sent, or were put back. Default: all. */
   reread(slots: Iterable<number> = this.#slots.keys()): void {
     for (const slot of slots) {
       const state = this.#slots.get(slot)
-      if (state) state.floor = '0'
+      if (state) state.floor = 0n
     }
   }
 }

@@ -16,7 +16,7 @@ export const deaths = [
   'in the dead-letter write',
 ] as const
 
-export type Kind = (typeof kinds)[number]
+type Kind = (typeof kinds)[number]
 export type Death = (typeof deaths)[number]
 
 /** One combination, with a topic and a group of its own. All of one death run side by side in one process. */
@@ -63,7 +63,8 @@ export function expectedCode({ kind }: MatrixCase): string | undefined {
       return 'DECODE_FAILED'
     case 'never settles':
       return 'HANDLER_TIMEOUT'
-    default:
+    case 'invalid payload':
+    case 'not retryable':
       return 'PAYLOAD_INVALID'
   }
 }

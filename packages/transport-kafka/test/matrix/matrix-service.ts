@@ -19,7 +19,7 @@ import {
 import { badId, type Death, type MatrixCase, targetOf } from './cases.js'
 
 /** Writes down what happened: a case's topic, what, the record's id, and more. */
-export type Journal = (
+type Journal = (
   topic: string,
   what: 'start' | 'effect' | 'outcome' | 'point',
   id: string,
@@ -118,7 +118,7 @@ function optionsOf(
       return { use: [retry({ via: 'topic', attempts: 3, delayMs: 20 }), before, ...limit] }
     case 'idempotent':
       return { use: [inPlace, before, idempotent(store, { leaseMs: 1_000 }), ...limit] }
-    default:
+    case 'hand-back':
       return { use: [before, ...limit], onFailure: 'hand-back' }
   }
 }

@@ -24,7 +24,7 @@ const ids = Array.from({ length: recordCount }, (_, id) => String(id))
 const finishing = new Set(['done', 'skipped', 'dead-lettered', 'rescheduled'])
 
 /** Ids whose main record has an outcome that lets the position pass it. */
-export function finished(each: MatrixCase, lines: readonly JournalLine[]): Set<string> {
+function finished(each: MatrixCase, lines: readonly JournalLine[]): Set<string> {
   return new Set(
     lines
       .filter(({ topic, what, more }) => topic === each.topic && what === 'outcome' && finishing.has(more))
@@ -103,7 +103,7 @@ export function violations(
   for (const key of new Set(ids.map(keyOf))) {
     const order = first.filter(({ id }) => keyOf(id) === key).map(({ id }) => Number(id))
     if (order.some((id, index) => id < (order[index - 1] ?? -1)))
-      say(`first handlings of ${key} out of order: ${order}`)
+      say(`first handlings of ${key} out of order: ${order.join()}`)
   }
   if (!isStuck(each)) {
     const lag = positions

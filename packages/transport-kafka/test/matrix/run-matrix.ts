@@ -13,7 +13,7 @@ export interface MatrixHost {
   journal(): readonly JournalLine[]
 }
 
-export interface MatrixProcess {
+interface MatrixProcess {
   kill(): Promise<void>
   close(): Promise<void>
 }

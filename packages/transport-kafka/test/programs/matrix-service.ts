@@ -1,4 +1,5 @@
 // One process of the failure matrix: all cases on one bus, each stopping at its point until the process is killed.
+import { once } from 'node:events'
 import { openSync, writeSync } from 'node:fs'
 import { kafkaTransport } from '@busbar/transport-kafka'
 import type { Death, MatrixCase } from '../matrix/cases.js'
@@ -29,7 +30,6 @@ const bus = matrixBus({
 })
 await bus.start()
 process.send?.('ready')
-process.once('message', async () => {
-  await bus.close({ timeoutMs: 1_000 })
-  process.disconnect()
-})
+await once(process, 'message')
+await bus.close({ timeoutMs: 1_000 })
+process.disconnect()
