@@ -1,5 +1,5 @@
 import { BusbarError } from '@busbar/core'
-import { KafkaUnavailable, type RunningKafkaCluster, startKafkaCluster } from '@busbar/testkit'
+import { eventually, KafkaUnavailable, type RunningKafkaCluster, startKafkaCluster } from '@busbar/testkit'
 import kafkajs, { type Kafka } from 'kafkajs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -88,14 +88,17 @@ test('of a batch that is refused for now, only what nobody has given up is store
     retryBackoff: { minMs: 10, maxMs: 20 },
   })
   await producer.send([record(topic, 'before')])
-  await cluster.kill(3)
-  await sleep(5_000)
+  const admin = kafka.admin()
+  await admin.connect()
+  const partition = async () => (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]?.partitions[0]
+  // A follower: with the leader gone it would not be known what became of a record.
+  await cluster.kill((await partition())?.leader === 3 ? 2 : 3)
+  const shrunk = async () => assert.is((await partition())?.isr.length, 2)
+  await eventually(shrunk, { timeoutMs: 30_000, everyMs: 100 })
   const early = producer.send([record(topic, 'given up')]).catch((error: BusbarError) => error.code)
   await sleep(350)
   const late = producer.send([record(topic, 'kept')])
   assert.is(await early, 'PUBLISH_FAILED')
-  const admin = kafka.admin()
-  await admin.connect()
   const configEntries = [{ name: 'min.insync.replicas', value: '2' }]
   const type = kafkajs.ConfigResourceTypes.TOPIC
   await admin.alterConfigs({ validateOnly: false, resources: [{ type, name: topic, configEntries }] })
