@@ -8,7 +8,15 @@ import { indexViolations } from './index-imports.mjs'
 
 const root = join(import.meta.dirname, '..')
 const bin = name => join(root, 'node_modules/.bin', name)
-const published = ['core', 'transport-memory', 'transport-kafka', 'store-redis', 'store-postgres']
+const published = [
+  'core',
+  'transport-memory',
+  'transport-kafka',
+  'store-redis',
+  'store-postgres',
+  'schema-registry',
+  'cli',
+]
 
 const ownTests = ['scripts/index-imports.test.mjs', 'scripts/lint-rules.test.mjs']
 

@@ -1,10 +1,12 @@
 import type { RedeliveryOptions } from './consume.js'
 import { BusbarError } from './error.js'
-import { requireName } from './event.js'
+import { type AnyEvent, requireName } from './event.js'
 import type { GroupSettings } from './group-consumer.js'
 import { consoleLogger, type Logger } from './logger.js'
 import type { MiddlewareLike } from './middleware.js'
+import type { AnyRequest } from './request.js'
 import { type Runtime, systemRuntime } from './runtime.js'
+import type { SchemaRegistry } from './schema-registry.js'
 import { topicOf } from './topic.js'
 import type { Transport } from './transport.js'
 import { positive } from './validate.js'
@@ -18,6 +20,16 @@ export interface BusOptions {
   readonly logger?: Logger
   /** Time, timers, randomness and ids. Default: the real ones. */
   readonly runtime?: Runtime
+  /**
+   * The schema registry of codecs that know one, as `avro()` does: their records are then written in the Confluent wire
+   * format. May be shared by many buses. Default: none.
+   */
+  readonly registry?: SchemaRegistry
+  /**
+   * Contracts that this bus publishes or requests. The start makes sure of their topics and schemas and fails where
+   * the first publish would have to; others are made sure of at their first publish. Default: none.
+   */
+  readonly publishes?: readonly (AnyEvent | AnyRequest)[]
   readonly topics?: {
     /** Whether missing topics are created. If not, they are an error. Default: true. */
     readonly create?: boolean
@@ -46,6 +58,8 @@ export interface BusSettings {
   readonly transport: Transport
   readonly logger: Logger
   readonly runtime: Runtime
+  readonly registry: SchemaRegistry | undefined
+  readonly publishes: readonly (AnyEvent | AnyRequest)[]
   readonly createTopics: boolean
   readonly concurrency: number
   readonly maxInFlight: number
@@ -81,6 +95,8 @@ export function busSettings(options: BusOptions): BusSettings {
     transport,
     logger: options.logger ?? consoleLogger,
     runtime: options.runtime ?? systemRuntime,
+    registry: registryOf(options),
+    publishes: publishesOf(options),
     createTopics: options.topics?.create ?? true,
     concurrency: positive('consume.concurrency', options.consume?.concurrency ?? 100),
     maxInFlight: positive('consume.maxInFlight', options.consume?.maxInFlight ?? 1_000),
@@ -97,6 +113,25 @@ export function busSettings(options: BusOptions): BusSettings {
   }
   takenTransports.add(transport)
   return settings
+}
+
+function registryOf({ registry }: BusOptions): SchemaRegistry | undefined {
+  if (registry === undefined || typeof registry.idOf === 'function') return registry
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    'createBus: option "registry" must be a schema registry, for example memoryRegistry() of @busbar/schema-registry',
+  )
+}
+
+function publishesOf({ publishes = [] }: BusOptions): readonly (AnyEvent | AnyRequest)[] {
+  for (const each of publishes) {
+    if (each?.kind === 'event' || each?.kind === 'request') continue
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      'createBus: option "publishes" lists events and requests, made by defineEvent and defineRequest',
+    )
+  }
+  return publishes
 }
 
 /** Options of every kind of subscription. */

@@ -9,6 +9,7 @@ import {
   type SubscribeBatchOptions,
   type SubscribeOptions,
 } from './bus-options.js'
+import { Codecs } from './codecs.js'
 import type { DeliveryReport } from './consume.js'
 import type { EventContext, Forward } from './context.js'
 import { DeadLetters } from './dead-letters.js'
@@ -78,6 +79,7 @@ export class Bus implements AsyncDisposable {
   readonly #settings: BusSettings
   readonly #lifecycle: Lifecycle
   readonly #topics: TopicRegistry
+  readonly #codecs: Codecs
   readonly #ownTopics: OwnTopics
   readonly #health: Health
   readonly #groups: Groups
@@ -97,6 +99,8 @@ export class Bus implements AsyncDisposable {
     this.name = name
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
+    this.#codecs = new Codecs(settings.registry)
+    for (const contract of settings.publishes) this.#topics.declare(contract.topic)
     this.#ownTopics = new OwnTopics(transport, settings.createTopics, topic => this.#topics.configOf(topic))
     this.#health = new Health(() => runtime.now())
     const report = () => (this.#deliveryListeners.size > 0 ? this.#report : undefined)
@@ -106,8 +110,10 @@ export class Bus implements AsyncDisposable {
       runtime,
       logger,
       connect: signal => transport.connect({ clientId: name, logger, runtime, signal, onEvent: this.#emit }),
-      join: async () =>
-        void (await Promise.all([this.#delays.resume(), ...this.#groups.all.map(group => group.join())])),
+      join: async () => {
+        await this.#prepare()
+        await Promise.all([this.#delays.resume(), ...this.#groups.all.map(group => group.join())])
+      },
       leave: async () => void (await Promise.allSettled(this.#groups.all.map(group => group.leave()))),
       drain: deadline => this.#drain(deadline),
       release: () => {
@@ -122,6 +128,7 @@ export class Bus implements AsyncDisposable {
       source: name,
       transport,
       topics: this.#topics,
+      codecs: this.#codecs,
       delays: this.#delays,
       runtime,
       gate,
@@ -137,6 +144,7 @@ export class Bus implements AsyncDisposable {
     this.#requester = new Requester({
       publisher: this.#publisher,
       inbox: this.#inbox,
+      codecs: this.#codecs,
       runtime,
       gate,
       timeoutMs: settings.requestTimeoutMs,
@@ -281,6 +289,7 @@ export class Bus implements AsyncDisposable {
       request: request,
       handler: handler as (payload: unknown, context: EventContext) => unknown,
       publisher: this.#publisher,
+      codecs: this.#codecs,
       runtime: this.#settings.runtime,
     }
     return this.#subscribe(request, options, {
@@ -398,6 +407,7 @@ export class Bus implements AsyncDisposable {
       name,
       group,
       contract,
+      codecs: this.#codecs,
       logger: this.#settings.logger,
       runtime: this.#settings.runtime,
       forward: this.#forward,
@@ -406,7 +416,7 @@ export class Bus implements AsyncDisposable {
     })
     this.#topics.declare(contract.topic)
     const consumer = this.#groups.add(bound, options)
-    const ready = this.#lifecycle.started ? this.#joinLater(consumer, name) : this.#lifecycle.ready
+    const ready = this.#lifecycle.started ? this.#joinLater(bound, consumer) : this.#lifecycle.ready
     let closed: Promise<void> | undefined
     const close = ({ timeoutMs = defaultCloseMs }: CloseOptions = {}) => {
       closed ??= drainWithin(this.#settings, timeoutMs, `subscription ${name}`, deadline =>
@@ -418,13 +428,28 @@ export class Bus implements AsyncDisposable {
   }
 
   /** Joins a group of a bus that runs, or soon will; whoever does not look at `ready` finds a failure in the log. */
-  #joinLater(consumer: GroupConsumer, subscription: string): Promise<void> {
-    const joined = this.#lifecycle.ready.then(() => consumer.join())
+  #joinLater(subscription: BoundSubscription, consumer: GroupConsumer): Promise<void> {
+    const joined = this.#lifecycle.ready.then(() => subscription.prepare()).then(() => consumer.join())
     joined.catch((thrown: unknown) => {
       if (thrown instanceof BusbarError && thrown.code === 'BUS_CLOSED') return
-      this.#settings.logger.error({ err: thrown, subscription }, 'subscription cannot receive')
+      this.#settings.logger.error(
+        { err: thrown, subscription: subscription.name },
+        'subscription cannot receive',
+      )
     })
     return joined
+  }
+
+  /** What is published and handled first must find its topics and schemas; what fails here fails the start. */
+  async #prepare(): Promise<void> {
+    const subscriptions = this.#groups.all.flatMap(group => group.consumer.subscriptions)
+    await Promise.all([
+      ...subscriptions.map(subscription => subscription.prepare()),
+      ...this.#settings.publishes.flatMap(contract => [
+        this.#codecs.prepareToPublish(contract),
+        this.#topics.ensure(contract.topic),
+      ]),
+    ])
   }
 
   async #drain(deadline: AbortSignal): Promise<void> {

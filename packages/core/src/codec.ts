@@ -1,4 +1,5 @@
 import { BusbarError, reasonOf } from './error.js'
+import type { SchemaDocument, SchemaRegistry } from './schema-registry.js'
 import { describeIssues, type StandardResult, type StandardSchema } from './standard-schema.js'
 
 /**
@@ -12,8 +13,21 @@ export interface Codec<In, Out = In> {
   readonly dataSchema?: string
   /** Throws, or rejects with, a `BusbarError` `PAYLOAD_INVALID` or `ENCODE_FAILED`. */
   encode(payload: In): Uint8Array | Promise<Uint8Array>
-  /** Throws, or rejects with, a `BusbarError` `DECODE_FAILED` or `PAYLOAD_INVALID`. */
-  decode(bytes: Uint8Array): Out | Promise<Out>
+  /**
+   * `dataSchema` is the record's `ce_dataschema` header. Throws, or rejects with, a `BusbarError`: `DECODE_FAILED` or
+   * `PAYLOAD_INVALID`, which are dead letters at once, or one that is retryable.
+   */
+  decode(bytes: Uint8Array, dataSchema?: string): Out | Promise<Out>
+  /** The schema as data, where there is one. */
+  readonly schema?: SchemaDocument | undefined
+  /** This codec for the records of one subject of a registry. Codecs without it write the same with and without one. */
+  readonly registered?: (registry: SchemaRegistry, subject: string) => RegisteredCodec<In, Out>
+}
+
+/** A codec whose schemas are kept in a registry. */
+export interface RegisteredCodec<In, Out = In> extends Codec<In, Out> {
+  /** Fetches what the first record needs, so that a schema that is missing, or a registry that is down, shows at the start. */
+  prepare(use: 'write' | 'read'): Promise<void>
 }
 
 /** What a contract takes as its schema: any Standard Schema (then the wire format is JSON), or a codec. */

@@ -63,6 +63,11 @@ export function readEnvelope(record: InboundRecord): Envelope | undefined {
   }
 }
 
+/** The `ce_dataschema` of a record. @throws BusbarError `HEADER_INVALID` if it is not UTF-8. */
+export function dataSchemaOf(headers: MessageHeaders): string | undefined {
+  return headers.get(ce.schema)
+}
+
 /** The id of a record that carries none: where it stands in the log is unique, too. */
 export function positionId(record: Pick<InboundRecord, 'topic' | 'partition' | 'offset'>): string {
   return `${record.topic}/${record.partition}@${record.offset}`

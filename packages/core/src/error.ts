@@ -8,6 +8,11 @@
  * | `PAYLOAD_INVALID` | no | the payload does not match the schema of its contract |
  * | `ENCODE_FAILED` | no | the codec could not turn the payload into bytes |
  * | `DECODE_FAILED` | no | the bytes of a record are not what the codec of its contract writes |
+ * | `SCHEMA_INVALID` | no | a schema that its format does not allow |
+ * | `SCHEMA_INCOMPATIBLE` | no | a schema cannot be read with another, or may not follow it |
+ * | `SCHEMA_UNKNOWN` | yes | nobody here knows the schema that a record was written with, or is to be written with |
+ * | `REGISTRY_UNAVAILABLE` | yes | the schema registry did not answer, or not in time |
+ * | `REGISTRY_DENIED` | no | the schema registry refused the credentials, or does not allow this to them |
  * | `HEADER_INVALID` | no | a header has a reserved name or is not valid UTF-8 |
  * | `ENVELOPE_INVALID` | no | the CloudEvents headers of a record cannot be read |
  * | `RECORD_TOO_LARGE` | no | a record exceeds the size that the broker accepts |
@@ -47,6 +52,11 @@ const retryableByCode = {
   PAYLOAD_INVALID: false,
   ENCODE_FAILED: false,
   DECODE_FAILED: false,
+  SCHEMA_INVALID: false,
+  SCHEMA_INCOMPATIBLE: false,
+  SCHEMA_UNKNOWN: true,
+  REGISTRY_UNAVAILABLE: true,
+  REGISTRY_DENIED: false,
   HEADER_INVALID: false,
   ENVELOPE_INVALID: false,
   RECORD_TOO_LARGE: false,

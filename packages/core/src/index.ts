@@ -10,7 +10,7 @@ export {
 } from './bus.js'
 export type { BusEvent } from './bus-event.js'
 export type { BusOptions, SubscribeBatchOptions, SubscribeOptions } from './bus-options.js'
-export type { AnySchema, Codec, Schema, SchemaInput, SchemaOutput } from './codec.js'
+export type { AnySchema, Codec, RegisteredCodec, Schema, SchemaInput, SchemaOutput } from './codec.js'
 export type { Layer, Next } from './compose.js'
 export type { DeliveryReport } from './consume.js'
 export type { Conclusion, EventContext, Forward, PublishContext, RecordContext } from './context.js'
@@ -57,6 +57,13 @@ export type { EncodeOptions, PublishOptions, PublishReceipt } from './publish.js
 export { type AnyRequest, defineRequest, type RequestDefinition, type RequestOptions } from './request.js'
 export type { RequestCallOptions, RequestManyOptions, RequestOutcome } from './requester.js'
 export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js'
+export type {
+  RegisteredSchema,
+  SchemaDocument,
+  SchemaFormat,
+  SchemaPlace,
+  SchemaRegistry,
+} from './schema-registry.js'
 export type { StandardSchema } from './standard-schema.js'
 export type { TopicOptions } from './topic.js'
 export type {

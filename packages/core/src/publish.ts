@@ -1,4 +1,5 @@
 import { after, type Codec } from './codec.js'
+import type { Codecs } from './codecs.js'
 import { compose } from './compose.js'
 import type { PublishContext } from './context.js'
 import { ContextValues } from './context-values.js'
@@ -41,6 +42,7 @@ export interface PublisherOptions {
   readonly source: string
   readonly transport: Transport
   readonly topics: TopicRegistry
+  readonly codecs: Codecs
   readonly delays: Delays
   readonly runtime: Runtime
   readonly middleware: () => readonly Middleware[]
@@ -257,7 +259,7 @@ export class Publisher {
     options: PublishOptions,
     route: Route,
   ): Encoded | Promise<Encoded> {
-    const { runtime, source } = this.#options
+    const { runtime, source, codecs } = this.#options
     const type = contract.name
     if (options.delayMs !== undefined && !(options.delayMs >= 0 && Number.isFinite(options.delayMs))) {
       throw new BusbarError(
@@ -274,7 +276,9 @@ export class Publisher {
       )
     }
     const timestampMs = runtime.now()
-    const headers = envelopeHeaders({ id, type, source }, timestampMs, contract.codec)
+    // The codec of a reply is the requester's choice among several, and made with the reply.
+    const codec = contract.kind === 'reply' ? contract.codec : codecs.payload(contract)
+    const headers = envelopeHeaders({ id, type, source }, timestampMs, codec)
     if (options.headers) Object.assign(headers, options.headers)
     if (route.headers) Object.assign(headers, route.headers)
     const context: PublishContext = {
@@ -286,7 +290,7 @@ export class Publisher {
       headers,
       values: new ContextValues(),
     }
-    return after(encodeValue(contract, payload), value => ({
+    return after(encodeValue(type, codec, payload), value => ({
       context,
       dueAtMs: options.delayMs ? timestampMs + options.delayMs : undefined,
       record: {
@@ -308,16 +312,20 @@ function notSent(context: PublishContext): BusbarError {
   )
 }
 
-function encodeValue(contract: Publishable, payload: unknown): Uint8Array | Promise<Uint8Array> {
+function encodeValue(
+  name: string,
+  codec: Codec<never, unknown>,
+  payload: unknown,
+): Uint8Array | Promise<Uint8Array> {
   const fail = (thrown: unknown): never => {
     const error = BusbarError.from(thrown, 'ENCODE_FAILED', 'the codec failed')
-    throw new BusbarError(error.code, `publishing ${contract.name}: ${error.message}`, {
+    throw new BusbarError(error.code, `publishing ${name}: ${error.message}`, {
       cause: error,
       retryable: error.retryable,
     })
   }
   try {
-    const encoding = contract.codec.encode(payload as never)
+    const encoding = codec.encode(payload as never)
     return encoding instanceof Promise ? encoding.catch(fail) : encoding
   } catch (thrown) {
     return fail(thrown)

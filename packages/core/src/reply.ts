@@ -1,5 +1,6 @@
 import type { Codec } from './codec.js'
 import { codecOf } from './codec.js'
+import type { Codecs } from './codecs.js'
 import type { DeliveryContext } from './context.js'
 import { DeclaredError, type DeclaredErrorClass } from './declared-error.js'
 import { BusbarError, reasonOf } from './error.js'
@@ -13,6 +14,7 @@ export interface ResponderOptions {
   readonly request: AnyRequest
   readonly handler: (payload: unknown, context: DeliveryContext) => unknown
   readonly publisher: Publisher
+  readonly codecs: Codecs
   readonly runtime: Runtime
 }
 
@@ -27,7 +29,7 @@ export function responder(options: ResponderOptions): (context: DeliveryContext)
     const reply = await options.handler(context.payload, context)
     context.result = packAnswer({
       headers: {},
-      value: await options.request.replyCodec.encode(reply as never),
+      value: await options.codecs.reply(options.request).encode(reply as never),
     })
     await replayer(options)(context, context.result)
   }
@@ -38,10 +40,11 @@ export function replayer(
   options: ResponderOptions,
 ): (context: DeliveryContext, result: Uint8Array) => Promise<void> {
   return async (context, result) => {
+    const { request, codecs } = options
     const { headers, value } = unpackAnswer(result)
-    const declared = options.request.errors.get(headers[replyHeader.errorName] ?? '')
+    const declared = request.errors.get(headers[replyHeader.errorName] ?? '')
     await send(options, context, {
-      codec: encodedBy(declared?.codec ?? options.request.replyCodec),
+      codec: encodedBy(declared ? codecs.declaredError(request, declared) : codecs.reply(request)),
       payload: value,
       headers,
     })
@@ -49,12 +52,10 @@ export function replayer(
 }
 
 /** The answer that a declared error is, to be kept for duplicates; undefined for any other failure. */
-export function answerOf({
-  request,
-}: ResponderOptions): (thrown: unknown) => Promise<Uint8Array> | undefined {
+export function answerOf(options: ResponderOptions): (thrown: unknown) => Promise<Uint8Array> | undefined {
   return thrown => {
-    if (!declaredOf(request, thrown)) return undefined
-    const { codec, payload, headers } = errorAnswer(request, thrown)
+    if (!declaredOf(options.request, thrown)) return undefined
+    const { codec, payload, headers } = errorAnswer(options, thrown)
     return Promise.resolve(payload)
       .then(each => codec.encode(each as never))
       .then(value => packAnswer({ headers, value }))
@@ -72,7 +73,7 @@ export function failureResponder(
     // A declared error is an answer like any other.
     const level = declaredOf(options.request, thrown) ? 'debug' : 'warn'
     context.logger[level]({ err: thrown }, 'request answered with an error')
-    await send(options, context, errorAnswer(options.request, thrown))
+    await send(options, context, errorAnswer(options, thrown))
   }
 }
 
@@ -94,7 +95,7 @@ async function send(options: ResponderOptions, context: DeliveryContext, answer:
     context.logger.error({ err: error, code: error.code }, 'reply could not be sent')
     // The reply itself is at fault (too large, does not match its schema): say so instead. Else the requester times out.
     if (address && !error.retryable) {
-      await publishAnswer(options, address, errorAnswer(options.request, error)).catch(() => {})
+      await publishAnswer(options, address, errorAnswer(options, error)).catch(() => {})
     }
   }
 }
@@ -136,7 +137,7 @@ function encodedBy({ contentType, dataSchema }: Codec<never, unknown>): Codec<ne
   }
 }
 
-function errorAnswer(request: AnyRequest, thrown: unknown): Answer {
+function errorAnswer({ request, codecs }: ResponderOptions, thrown: unknown): Answer {
   const message = wellFormed(reasonOf(thrown))
   const declared = declaredOf(request, thrown)
   const headers = {
@@ -150,7 +151,7 @@ function errorAnswer(request: AnyRequest, thrown: unknown): Answer {
   }
   if (!declared) return { codec: codecOf(undefined), payload: undefined, headers }
   return {
-    codec: declared.codec,
+    codec: codecs.declaredError(request, declared),
     payload: (thrown as DeclaredError).data,
     headers: { ...headers, [replyHeader.errorName]: declared.errorName },
   }

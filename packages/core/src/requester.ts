@@ -1,5 +1,6 @@
 import { Observable } from 'rxjs'
-import { readEnvelope } from './envelope.js'
+import type { Codecs } from './codecs.js'
+import { dataSchemaOf, readEnvelope } from './envelope.js'
 import { BusbarError, type BusbarErrorCode } from './error.js'
 import { Fifo } from './fifo.js'
 import { MessageHeaders, type UserHeaders } from './headers.js'
@@ -33,6 +34,7 @@ export type RequestOutcome<Reply> =
 export interface RequesterOptions {
   readonly publisher: Publisher
   readonly inbox: ReplyInbox
+  readonly codecs: Codecs
   readonly runtime: Runtime
   /** See `PublisherOptions.gate`. */
   readonly gate: () => Promise<void> | undefined
@@ -58,7 +60,7 @@ export class Requester {
       const end = this.#call(request, payload, options, {
         reply: record => {
           end()
-          decodeReply(request, record).then(resolve, reject)
+          decodeReply(this.#options.codecs, request, record).then(resolve, reject)
         },
         fail: reject,
         timeout: timeoutMs =>
@@ -84,7 +86,11 @@ export class Requester {
       const emit = async (record: InboundRecord) => {
         const source = sourceOf(record)
         try {
-          subscriber.next({ ok: true, reply: await decodeReply(request, record), source })
+          subscriber.next({
+            ok: true,
+            reply: await decodeReply(this.#options.codecs, request, record),
+            source,
+          })
         } catch (thrown) {
           subscriber.next({
             ok: false,
@@ -203,13 +209,13 @@ function sourceOf(record: InboundRecord): string {
 const noBytes = new Uint8Array(0)
 
 /** The reply that a record holds; rejects with the error that it holds instead. */
-async function decodeReply(request: AnyRequest, record: InboundRecord): Promise<unknown> {
+async function decodeReply(codecs: Codecs, request: AnyRequest, record: InboundRecord): Promise<unknown> {
   const headers = new MessageHeaders(record.headers)
   const message = headers.get(replyHeader.errorMessage)
   const nestError = headers.get(replyHeader.nestError)
   if (message === undefined && nestError === undefined) {
     try {
-      return await request.replyCodec.decode(record.value ?? noBytes)
+      return await codecs.reply(request).decode(record.value ?? noBytes, dataSchemaOf(headers))
     } catch (thrown) {
       const error = BusbarError.from(thrown, 'DECODE_FAILED', 'the codec failed')
       throw new BusbarError(error.code, `decoding the reply to ${request.name}: ${error.message}`, {
@@ -219,7 +225,8 @@ async function decodeReply(request: AnyRequest, record: InboundRecord): Promise<
   }
   const declared = request.errors.get(headers.get(replyHeader.errorName) ?? '')
   if (declared) {
-    const decode = async () => declared.codec.decode(record.value ?? noBytes)
+    const decode = async () =>
+      codecs.declaredError(request, declared).decode(record.value ?? noBytes, dataSchemaOf(headers))
     const data = await decode().catch((thrown: unknown) => {
       const error = BusbarError.from(thrown, 'DECODE_FAILED', 'the codec failed')
       throw new BusbarError(

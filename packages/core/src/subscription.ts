@@ -1,8 +1,10 @@
 import { setMaxListeners } from 'node:events'
 import type { BatchCollector } from './batch-collector.js'
+import type { Codec } from './codec.js'
+import type { Codecs } from './codecs.js'
 import { compose } from './compose.js'
 import { type Arrival, type Conclusion, DeliveryContext, type Forward } from './context.js'
-import type { Envelope } from './envelope.js'
+import { dataSchemaOf, type Envelope } from './envelope.js'
 import { BusbarError } from './error.js'
 import type { AnyEvent } from './event.js'
 import type { Logger } from './logger.js'
@@ -26,6 +28,7 @@ export interface BoundSubscriptionOptions {
   readonly name: string
   readonly group: string | false
   readonly contract: AnyEvent | AnyRequest
+  readonly codecs: Codecs
   /** Asked once, at the first delivery: `use` may be called after `subscribe`, until the bus starts. */
   readonly middleware: () => readonly Middleware[]
   readonly handle: Handle
@@ -112,6 +115,11 @@ export class BoundSubscription {
     return error === undefined ? { outcome, attempt } : { outcome, attempt, error }
   }
 
+  /** See {@link Codecs.prepareToHandle}. */
+  prepare(): Promise<void> {
+    return this.#options.codecs.prepareToHandle(this.contract)
+  }
+
   /** Refuses middleware in a wrong order. @throws BusbarError `CONFIG_INVALID` */
   check(): void {
     this.#run ??= chainOf(this.#options)
@@ -136,22 +144,27 @@ export interface Concluded {
 /** Record layers, decoding, event layers, handler: from the outside to the inside. */
 function chainOf(options: BoundSubscriptionOptions): (context: DeliveryContext) => Promise<void> {
   const middleware = inOrder(options.middleware(), `subscription ${options.name}`)
+  const codec = options.codecs.payload(options.contract)
   const inner = compose<DeliveryContext>(layersOf('event', middleware), options.handle)
   return compose<DeliveryContext>(layersOf('record', middleware), async context => {
-    context.payload = await decode(options.contract, context)
+    context.payload = await decode(options.contract.name, codec, context)
     return inner(context)
   })
 }
 
-async function decode(contract: AnyEvent | AnyRequest, context: DeliveryContext): Promise<unknown> {
+async function decode(
+  name: string,
+  codec: Codec<never, unknown>,
+  context: DeliveryContext,
+): Promise<unknown> {
   if (context.unreadable) throw context.unreadable
   const { value } = context.record
   const doing = () =>
-    `decoding ${contract.name} ${context.id} of ${context.topic}/${context.partition}@${context.offset}`
+    `decoding ${name} ${context.id} of ${context.topic}/${context.partition}@${context.offset}`
   if (value === null)
     throw new BusbarError('DECODE_FAILED', `${doing()}: the record has no value (a tombstone)`)
   try {
-    return await contract.codec.decode(value)
+    return await codec.decode(value, dataSchemaOf(context.headers))
   } catch (thrown) {
     if (thrown instanceof BusbarError) {
       throw new BusbarError(thrown.code, `${doing()}: ${thrown.message}`, {

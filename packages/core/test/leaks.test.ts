@@ -6,6 +6,7 @@ import { memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openBroadcast } from '../dist/broadcast.js'
+import { Codecs } from '../dist/codecs.js'
 import { Fifo } from '../dist/fifo.js'
 import { OwnTopics } from '../dist/own-topic.js'
 import type { Publisher } from '../dist/publish.js'
@@ -74,6 +75,7 @@ test('a delivery leaves no listener on the signals of its partition, whatever be
     name: 's',
     group: 'g',
     contract: Thing,
+    codecs: new Codecs(undefined),
     logger: silentLogger,
     runtime: new FakeRuntime(),
     forward: () => Promise.resolve(),
@@ -134,7 +136,8 @@ test('a requester forgets a call that was answered, aborted or out of time', asy
     transport,
   })
   const publisher = { publish: async () => {} } as unknown as Publisher
-  const options = { publisher, inbox, runtime, gate: () => undefined, timeoutMs: 50, maxPending: 9 }
+  const codecs = new Codecs(undefined)
+  const options = { publisher, inbox, codecs, runtime, gate: () => undefined, timeoutMs: 50, maxPending: 9 }
   const requester = new Requester(options)
   const aborter = new AbortController()
   await deadline(5_000, 'requests', async () => {
