@@ -1,6 +1,15 @@
 export { DeadlineExceeded, deadline } from './deadline.js'
 export { type EventuallyOptions, eventually } from './eventually.js'
 export { freePort, freePorts } from './free-ports.js'
+export {
+  type JavaAvro,
+  JavaAvroError,
+  type JavaCanonical,
+  type JavaCompatibility,
+  type JavaIncompatibility,
+  type JavaResolved,
+} from './java-avro/java-avro.js'
+export { javaAvro, startJavaAvro } from './java-avro/start-java-avro.js'
 export type { DeniedResources } from './kafka/deny-access.js'
 export { kafkaForTests, type TestKafka } from './kafka/kafka-for-tests.js'
 export { KafkaUnavailable } from './kafka/kafka-unavailable.js'
