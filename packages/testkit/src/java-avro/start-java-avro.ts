@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { findJava, MINIMUM_JAVA } from '../java/find-java.js'
-import { type MavenJars, mavenJars, mavenObstacle } from '../java/maven-jars.js'
+import { findJava, NO_JAVA } from '../java/find-java.js'
+import { fetchOnce, type MavenDownload } from '../java/maven-download.js'
 import { repositoryRoot } from '../repository-root.js'
 import { ServerUnavailable } from '../server-unavailable.js'
 import { JavaAvro } from './java-avro.js'
@@ -8,6 +8,16 @@ import { LineProcess } from './line-process.js'
 
 /** The library's version, which the pom names as well. */
 const AVRO_VERSION = '1.12.1'
+
+const download: MavenDownload = {
+  name: `Apache Avro ${AVRO_VERSION} for Java`,
+  size: '6 MiB',
+  cache: ['java-avro', AVRO_VERSION],
+  goal: folder => [
+    ...['-f', join(repositoryRoot(), 'packages/testkit/java-avro/pom.xml'), 'dependency:copy-dependencies'],
+    ...[`-DoutputDirectory=${folder}`, '-DincludeScope=runtime'],
+  ],
+}
 
 let shared: Promise<JavaAvro | undefined> | undefined
 
@@ -38,17 +48,10 @@ async function findJavaAvro(): Promise<JavaAvro | undefined> {
  * @throws ServerUnavailable when this machine can't.
  */
 export async function startJavaAvro(): Promise<JavaAvro> {
-  const jars: MavenJars = {
-    what: `Apache Avro ${AVRO_VERSION} for Java (6 MiB)`,
-    pom: join(repositoryRoot(), 'packages/testkit/java-avro/pom.xml'),
-    folder: join(repositoryRoot(), '.cache/java-avro', AVRO_VERSION),
-  }
   const java = await findJava()
-  if (java === undefined) throw unavailable(`no Java ${MINIMUM_JAVA}+`)
-  const obstacle = await mavenObstacle(jars)
-  if (obstacle !== undefined) throw unavailable(obstacle)
+  if (java === undefined) throw unavailable(NO_JAVA)
   try {
-    const libs = await mavenJars(jars)
+    const libs = await fetchOnce(download)
     const program = join(repositoryRoot(), 'packages/testkit/java-avro/JavaAvro.java')
     const flags = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(libs, '*')]
     const avro = new JavaAvro(new LineProcess('the Java process', java.path, [...flags, program]))
@@ -61,5 +64,5 @@ export async function startJavaAvro(): Promise<JavaAvro> {
 }
 
 function unavailable(reason: string): ServerUnavailable {
-  return new ServerUnavailable('Avro for Java', [reason], `Install a JDK ${MINIMUM_JAVA}+ and Maven.`)
+  return new ServerUnavailable('Avro for Java', [reason], 'Install a JDK 17+ and Maven.')
 }

@@ -1,16 +1,18 @@
 import { join } from 'node:path'
 import { runCommand } from '../run-command.js'
 
-/** The oldest Java that the servers and libraries of the tests run on. */
-export const MINIMUM_JAVA = 17
+/** What the servers for tests need. */
+const MINIMUM_JAVA = 17
 
-/** A Java that can be started. */
+export const NO_JAVA = `no Java ${MINIMUM_JAVA}+`
+
+/** This machine's Java, by `JAVA_HOME` or on the path. */
 export interface JavaCommand {
   readonly path: string
   readonly version: string
 }
 
-/** The Java of `JAVA_HOME`, or the one on the path; undefined when neither is new enough. */
+/** The first Java that is new enough; undefined without one. */
 export async function findJava(): Promise<JavaCommand | undefined> {
   const home = process.env['JAVA_HOME']
   for (const path of [...(home === undefined ? [] : [join(home, 'bin/java')]), 'java']) {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { MavenJars } from '../java/maven-jars.js'
+import { cacheOf, fetchOnce, type MavenDownload } from '../java/maven-download.js'
 import { repositoryRoot } from '../repository-root.js'
 
 /** The broker's version, which the pom and the docker image name as well. */
@@ -8,12 +8,22 @@ export const KAFKA_VERSION = '4.1.0'
 /** The testkit's folder with the pom and the log configuration. */
 export const kafkaFiles = (): string => join(repositoryRoot(), 'packages/testkit/kafka')
 
-/** The git-ignored folder that keeps the jars between runs. */
-export const kafkaCache = (): string => join(repositoryRoot(), '.cache/kafka', KAFKA_VERSION)
+const download: MavenDownload = {
+  name: `Apache Kafka ${KAFKA_VERSION}`,
+  size: '38 MiB',
+  cache: ['kafka', KAFKA_VERSION],
+  goal: folder => [
+    ...['-f', join(kafkaFiles(), 'pom.xml'), 'dependency:copy-dependencies'],
+    ...[`-DoutputDirectory=${folder}`, '-DincludeScope=runtime'],
+  ],
+}
 
-/** The broker's jars. */
-export const kafkaJars = (): MavenJars => ({
-  what: `Apache Kafka ${KAFKA_VERSION} (38 MiB)`,
-  pom: join(kafkaFiles(), 'pom.xml'),
-  folder: join(kafkaCache(), 'libs'),
-})
+/** The git-ignored folder that keeps the jars between runs. */
+export const kafkaCache = (): string => cacheOf(download)
+
+/**
+ * The folder of the broker's jars; downloads them with Maven when they are not there yet.
+ *
+ * @throws Error when that can't be done.
+ */
+export const kafkaJars = (): Promise<string> => fetchOnce(download)

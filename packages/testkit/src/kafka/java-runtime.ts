@@ -2,8 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { findJava, type JavaCommand, MINIMUM_JAVA } from '../java/find-java.js'
-import { mavenJars, mavenObstacle } from '../java/maven-jars.js'
+import { findJava, type JavaCommand, NO_JAVA } from '../java/find-java.js'
 import { runCommand } from '../run-command.js'
 import type { BrokerProcess, BrokerRuntime, RuntimeOptions } from './broker-runtime.js'
 import { kafkaCache, kafkaFiles, kafkaJars } from './java-jars.js'
@@ -16,11 +15,9 @@ import { whenThisProcessDies } from './watchdog.js'
  */
 export async function javaRuntime(options: RuntimeOptions): Promise<JavaRuntime | string> {
   const java = await findJava()
-  if (java === undefined) return `no Java ${MINIMUM_JAVA}+`
-  const obstacle = await mavenObstacle(kafkaJars())
-  if (obstacle !== undefined) return obstacle
+  if (java === undefined) return NO_JAVA
   try {
-    return new JavaRuntime(java, await mavenJars(kafkaJars()), options)
+    return new JavaRuntime(java, await kafkaJars(), options)
   } catch (error) {
     return (error as Error).message
   }
