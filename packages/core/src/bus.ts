@@ -36,6 +36,10 @@ import {
 } from './requester.js'
 import { drainWithin, untilAborted } from './runner.js'
 import { sendRecords } from './send-records.js'
+import type { EventStream } from './stream/event-stream.js'
+import type { Received } from './stream/received.js'
+import { type OpenStream, pipelineStream, type RecordPipeline, RecordStream } from './stream/stream-source.js'
+import { Streams } from './stream/streams.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
 import type { OutboundRecord, RecordPosition } from './transport.js'
@@ -84,6 +88,7 @@ export class Bus implements AsyncDisposable {
   readonly #health: Health
   readonly #groups: Groups
   readonly #delays: Delays
+  readonly #streams: Streams
   readonly #publisher: Publisher
   readonly #inbox: ReplyInbox
   readonly #requester: Requester
@@ -123,6 +128,7 @@ export class Bus implements AsyncDisposable {
       },
     })
     const { gate } = this.#lifecycle
+    this.#streams = new Streams((event, options, handler) => this.subscribe(event, options, handler as never))
     this.#delays = new Delays({ name, transport, ownTopics: this.#ownTopics, runtime, logger })
     this.#publisher = new Publisher({
       source: name,
@@ -263,6 +269,43 @@ export class Bus implements AsyncDisposable {
         collector: size => new BatchCollector(size, batchHandle(handler as BatchHandler<unknown>)),
       },
     })
+  }
+
+  /**
+   * The events of a subscription as an RxJS Observable, and an async iterable. Cold: subscribing takes part in the group,
+   * unsubscribing leaves it. Options are those of {@link Bus.subscribe}, retry and dead letters included.
+   *
+   * Without a pipeline a record is acknowledged when its emission returns: see {@link EventStream}. With a pipeline, which
+   * gets each record as an Observable of its own, it is acknowledged when that completes, and an error in it fails the
+   * record, whose next attempt runs the pipeline anew: any operator works, also asynchronous ones. Records of different
+   * keys run side by side.
+   */
+  stream<Out, In>(event: EventDefinition<Out, In>, options?: SubscribeOptions): RecordStream<Out>
+  stream<Out, In, R>(
+    event: EventDefinition<Out, In>,
+    options: SubscribeOptions,
+    pipeline: RecordPipeline<NoInfer<Out>, R>,
+  ): EventStream<R>
+  stream<E extends AnyEvent>(events: readonly E[], options?: SubscribeOptions): RecordStream<Received<E>>
+  stream<E extends AnyEvent, R>(
+    events: readonly E[],
+    options: SubscribeOptions,
+    pipeline: RecordPipeline<Received<E>, R>,
+  ): EventStream<R>
+  stream(
+    what: AnyEvent | readonly AnyEvent[],
+    options: SubscribeOptions = {},
+    pipeline?: RecordPipeline<never, unknown>,
+  ): unknown {
+    const events = Array.isArray(what) ? (what as readonly AnyEvent[]) : [what as AnyEvent]
+    for (const event of events) requireContract('event', event, 'stream')
+    const name = events.map(event => event.name).join(', ')
+    const open = Array.isArray(what)
+      ? this.#streams.ofEvents(events, options)
+      : this.#streams.ofEvent(events[0] as AnyEvent, options)
+    return pipeline
+      ? pipelineStream(name, open as OpenStream<never>, pipeline)
+      : new RecordStream(name, open as OpenStream<unknown>)
   }
 
   /**
@@ -457,6 +500,7 @@ export class Bus implements AsyncDisposable {
     for (const each of left)
       if (each.status === 'rejected')
         this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
+    this.#streams.end()
     // Requests need no reply any more. The transport knows only of what has come to it: the rest is waited for here.
     this.#closeRequests()
     if (this.#lifecycle.connected) await untilAborted(this.#publisher.settled(), deadline)

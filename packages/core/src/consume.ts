@@ -173,7 +173,7 @@ export class Consumer {
     const { slot } = arrival
     const fields = describeDelivery(subscription, delivery, arrival)
     this.#options.onDelivery?.()?.({ ...fields, outcome: 'handed back', error: thrown })
-    if (slot.draining.aborted || slot.ends.some(end => end.aborted)) {
+    if (slot.draining.aborted || subscription.isClosing || slot.ends.some(end => end.aborted)) {
       this.#options.health.clear(() => placeOf(subscription, delivery))
       // After its end a handler fails because it was told to stop: that is no failure of its own.
       this.#options.logger.debug(fields, 'handed back: the partition moved away or the bus is closing')

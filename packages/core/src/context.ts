@@ -114,6 +114,8 @@ export interface DeliveryPlace {
   readonly logger: Logger
   readonly runtime: Runtime
   readonly forward: Forward
+  /** Aborts when the subscription is being closed: what only waits gives up then. */
+  readonly closing: AbortSignal
 }
 
 /** The context of one delivery to one subscription. What costs anything is made when it is first asked for. */
@@ -150,6 +152,7 @@ export class DeliveryContext implements EventContext {
   readonly #slot: DeliverySlot
   /** Signals that end it: its partition's, the drain deadline's, and its subscription's. */
   readonly #ends: readonly AbortSignal[]
+  readonly #closing: AbortSignal
   #headers: MessageHeaders | undefined
   #linked: AbortController | undefined
   #values: ContextValues | undefined
@@ -169,6 +172,7 @@ export class DeliveryContext implements EventContext {
     this.#envelope = arrival.envelope
     this.#slot = arrival.slot
     this.#ends = [...arrival.slot.ends, end]
+    this.#closing = place.closing
     this.runtime = place.runtime
     this.forward = place.forward
   }
@@ -224,7 +228,7 @@ export class DeliveryContext implements EventContext {
     })
   }
   async waitFor(register: (go: () => void) => () => void): Promise<void> {
-    const signals = [...this.#ends, this.#slot.draining]
+    const signals = [...this.#ends, this.#slot.draining, this.#closing]
     const aborted = signals.find(signal => signal.aborted)
     if (aborted) throw aborted.reason
     const waited = new Promise<void>((resolve, reject) => {
@@ -269,7 +273,7 @@ export class DeliveryContext implements EventContext {
     this.#linked?.abort(reason)
   }
   get ended(): boolean {
-    return this.#slot.draining.aborted || this.#ends.some(end => end.aborted)
+    return this.#slot.draining.aborted || this.#closing.aborted || this.#ends.some(end => end.aborted)
   }
   /** Lets go of the partition's signals, which live longer than this delivery. */
   release(): void {

@@ -65,6 +65,9 @@ export type {
   SchemaRegistry,
 } from './schema-registry.js'
 export type { StandardSchema } from './standard-schema.js'
+export type { EventStream } from './stream/event-stream.js'
+export type { Received } from './stream/received.js'
+export type { RecordPipeline, RecordStream } from './stream/stream-source.js'
 export type { TopicOptions } from './topic.js'
 export type {
   ConnectOptions,

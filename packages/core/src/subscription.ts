@@ -52,6 +52,7 @@ export class BoundSubscription {
   readonly batch: BatchSettings | undefined
   readonly #options: BoundSubscriptionOptions
   readonly #end = new AbortController()
+  readonly #closing = new AbortController()
   #run: ((context: DeliveryContext) => Promise<void>) | undefined
   #running = 0
   #idle: (() => void)[] = []
@@ -59,11 +60,17 @@ export class BoundSubscription {
   constructor(options: BoundSubscriptionOptions) {
     // Every running delivery may listen to it.
     setMaxListeners(0, this.#end.signal)
+    setMaxListeners(0, this.#closing.signal)
     this.name = options.name
     this.group = options.group
     this.contract = options.contract
     this.batch = options.batch
     this.#options = options
+  }
+
+  /** Whether it is being closed while others of its group go on. */
+  get isClosing(): boolean {
+    return this.#closing.signal.aborted
   }
 
   /** Topics by which records come back to this subscription, after retries or a redrive. */
@@ -92,7 +99,8 @@ export class BoundSubscription {
   async run(delivery: Delivery, arrival: Arrival): Promise<Concluded> {
     const { group, name: subscription, contract } = this
     const { logger, runtime, forward, onFailure, replay, resultOf } = this.#options
-    const place = { group, subscription, event: contract.name, logger, runtime, forward }
+    const { signal: closing } = this.#closing
+    const place = { group, subscription, event: contract.name, logger, runtime, forward, closing }
     const context = new DeliveryContext(place, delivery.record, arrival, this.#end.signal)
     context.replay = replay
     context.resultOf = resultOf
@@ -103,8 +111,8 @@ export class BoundSubscription {
     } catch (thrown) {
       const { ends, draining } = arrival.slot
       // What gave up waiting because the bus closes is for another instance.
-      if (!onFailure || ends.some(end => end.aborted) || (draining.aborted && thrown === draining.reason))
-        throw thrown
+      const gaveUp = [draining, closing].some(signal => signal.aborted && thrown === signal.reason)
+      if (!onFailure || ends.some(end => end.aborted) || gaveUp) throw thrown
       await (context.scope ? context.scope(() => onFailure(context, thrown)) : onFailure(context, thrown))
     } finally {
       context.release()
@@ -127,6 +135,7 @@ export class BoundSubscription {
 
   /** Resolves when nothing of it runs; when `deadline` aborts first, the contexts of what still runs abort as well. */
   async finish(deadline: AbortSignal): Promise<void> {
+    this.#closing.abort(new BusbarError('ABORTED', `subscription ${this.name} is being closed`))
     if (this.#running === 0) return
     await untilAborted(new Promise(resolve => this.#idle.push(resolve)), deadline)
     if (this.#running > 0) this.#end.abort(deadline.reason)

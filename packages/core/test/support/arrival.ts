@@ -15,5 +15,7 @@ export function arrival(slot: DeliverySlot, rest: Partial<Arrival> = {}): Arriva
 
 /** What the contexts of a test's subscription have in common. */
 export function place(logger: Logger = silentLogger, runtime: Runtime = systemRuntime): DeliveryPlace {
-  return { group: 'g', subscription: 's', event: 'e', logger, runtime, forward: () => Promise.resolve() }
+  const forward = () => Promise.resolve()
+  const { signal: closing } = new AbortController()
+  return { group: 'g', subscription: 's', event: 'e', logger, runtime, forward, closing }
 }

@@ -1,0 +1,112 @@
+import type { EventContext } from '../context.js'
+import { Fifo } from '../fifo.js'
+import type { OpenStream, StreamSubscription } from './stream-source.js'
+
+/**
+ * Hands records to a loop, one after the other. Those that wait for their turn are unfinished deliveries: their number
+ * has the bounds of these, at which the partitions pause.
+ */
+export class RecordIterator<T> implements AsyncIterableIterator<T> {
+  readonly #open: OpenStream<T>
+  /** What lets the next record have its turn. */
+  readonly #queue = new Fifo<() => void>()
+  #subscription: StreamSubscription | undefined
+  /** A record is in the body of the loop, or about to be. */
+  #hasTurn = false
+  /** Finishes the record in the body. */
+  #done: (() => void) | undefined
+  #wanted: ((result: IteratorResult<T>) => void) | undefined
+  #hasEnded = false
+
+  constructor(open: OpenStream<T>) {
+    this.#open = open
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    this.#done?.()
+    if (this.#hasEnded) return Promise.resolve({ done: true, value: undefined })
+    return new Promise((resolve, reject) => {
+      this.#wanted = resolve
+      try {
+        this.#subscription ??= this.#open(this.#handle, () => this.#end())
+      } catch (thrown) {
+        this.#hasEnded = true
+        reject(thrown as Error)
+      }
+      this.#nextTurn()
+    })
+  }
+
+  async return(): Promise<IteratorResult<T>> {
+    this.#end()
+    // At once: the record in the body may have failed, so that it is handed back.
+    await this.#subscription?.close({ timeoutMs: 1 })
+    return { done: true, value: undefined }
+  }
+
+  readonly #handle = async (value: T, context: EventContext): Promise<void> => {
+    if (this.#hasTurn || !this.#wanted) await this.#turn(context)
+    this.#hasTurn = true
+    const { signal } = context
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const onAbort = () => reject(signal.reason as Error)
+        this.#done = () => {
+          signal.removeEventListener('abort', onAbort)
+          resolve()
+        }
+        signal.addEventListener('abort', onAbort, { once: true })
+        if (signal.aborted) onAbort()
+        this.#answer({ done: false, value })
+      })
+    } finally {
+      this.#done = undefined
+      this.#hasTurn = false
+      this.#nextTurn()
+    }
+  }
+
+  /** Waits without taking up room; rejects when the delivery ends meanwhile, and it is handed back. */
+  async #turn(context: EventContext): Promise<void> {
+    let isMine = false
+    try {
+      await context.waitFor(go => {
+        let isWaiting = true
+        this.#queue.push(() => {
+          if (!isWaiting) return this.#nextTurn()
+          isMine = true
+          this.#hasTurn = true
+          go()
+        })
+        return () => {
+          isWaiting = false
+        }
+      })
+    } catch (thrown) {
+      if (isMine) {
+        this.#hasTurn = false
+        this.#nextTurn()
+      }
+      throw thrown
+    }
+  }
+
+  #nextTurn(): void {
+    if (!this.#hasTurn && this.#wanted) this.#queue.shift()?.()
+  }
+
+  #answer(result: IteratorResult<T>): void {
+    const wanted = this.#wanted
+    this.#wanted = undefined
+    wanted?.(result)
+  }
+
+  #end(): void {
+    this.#hasEnded = true
+    this.#answer({ done: true, value: undefined })
+  }
+}
