@@ -74,6 +74,7 @@ export type {
   Deliver,
   Delivery,
   DeliveryBatch,
+  Effects,
   InboundHeaders,
   InboundRecord,
   OutboundHeaders,

@@ -59,6 +59,8 @@ export interface TransportCapabilities {
   readonly durable: boolean
   /** The partition of a keyed record is Kafka's murmur2 choice. Without it co-partitioned joins are refused. */
   readonly kafkaPartitioning: boolean
+  /** `SubscribeSpec.transactional` works. Without it exactly-once pipes and stateful streams are refused. Default: false. */
+  readonly transactions?: boolean
 }
 
 export interface ConnectOptions {
@@ -147,6 +149,16 @@ export interface SubscribeSpec {
   readonly from: 'earliest' | 'latest'
   /** Records of one partition that may be delivered and unfinished; at the limit that partition alone pauses. */
   readonly maxInFlight: number
+  /**
+   * Positions are committed together with the records that acknowledgements carry: both or neither, also when this process
+   * dies in between. Partitions of equal numbers of the topics are committed as one. Needs the capability `transactions`.
+   *
+   * A member that lost a partition and does not know it yet is fenced: its commits fail. So before a partition is delivered,
+   * whatever its former holder left unfinished is aborted, and only then its committed position is read (KIP-447 explains
+   * why the order matters). When a commit fails, the ownership ends (`DeliveryBatch.signal` aborts) and begins anew at the
+   * committed position, if this member still holds the partition.
+   */
+  readonly transactional?: boolean
 }
 
 /**
@@ -179,8 +191,16 @@ export interface Delivery {
  *   handed back without having been handled, and its attempt does not count.
  */
 export type Outcome =
-  | { readonly kind: 'ack' }
+  | { readonly kind: 'ack'; readonly effects?: Effects }
   | { readonly kind: 'nack'; readonly delayMs?: number; readonly cause?: unknown; readonly untried?: boolean }
+
+/** What an acknowledgement in a transactional subscription brings with it. */
+export interface Effects {
+  /** Stored in the transaction that commits the position past the acknowledged record, in order. */
+  readonly records: readonly OutboundRecord[]
+  /** Called once that transaction is committed, with where the records stand; never when it is not. */
+  readonly onCommitted?: (positions: readonly RecordPosition[]) => void
+}
 
 export interface TransportSubscription extends AsyncDisposable {
   /** Resolves after disposal; rejects with the reason when the consumer is lost for good. */
