@@ -196,9 +196,15 @@ export type Outcome =
 
 /** What an acknowledgement in a transactional subscription brings with it. */
 export interface Effects {
-  /** Stored in the transaction that commits the position past the acknowledged record, in order. */
+  /**
+   * Stored in the transaction that commits the position past the acknowledged record, in order. Kept as they are until
+   * then: their bytes must not be changed any more.
+   */
   readonly records: readonly OutboundRecord[]
-  /** Called once that transaction is committed, with where the records stand; never when it is not. */
+  /**
+   * Called once that transaction is committed, with where the records stand; never when it is not. It may come after the
+   * ownership's signal aborted, if the transaction was under way then. Must not throw.
+   */
   readonly onCommitted?: (positions: readonly RecordPosition[]) => void
 }
 
