@@ -11,23 +11,28 @@ import type {
   NamespaceOf,
   WellFormed,
 } from './schema-names.js'
+import type { PrimitiveName } from './schema-node.js'
 
 // Each helper is a conditional type: a mapped type that stands directly in an alias is shown in editors, in messages and
 // in declaration files by the alias and its arguments, and not as the plain object that it is.
 
 /** What a publisher gives for a schema: fields with a default are optional. */
-export type AvroInput<S, O extends AvroOptions = object> = Behind<
+export type AvroInput<S, O extends AvroOptions = object> = Hidden<
   S,
   TypeOf<S, '', Inference<S, O, 'input'>, never>
 >
 
 /** What a handler gets for a schema. */
-export type AvroOutput<S, O extends AvroOptions = object> = Behind<
+export type AvroOutput<S, O extends AvroOptions = object> = Hidden<
   S,
   TypeOf<S, '', Inference<S, O, 'output'>, never>
 >
 
-type Behind<S, T> = { [K in 'v' as S extends unknown ? 'v' : never]: T }['v']
+/**
+ * The type itself. While the compiler infers `S` it matches the result against what is expected there, and would follow
+ * {@link TypeOf} without end: this it does not look into before `S` is known.
+ */
+type Hidden<S, T> = { [K in 'type' as S extends unknown ? 'type' : never]: T }['type']
 
 /** What stays the same all over a schema. */
 interface Context {
@@ -74,7 +79,7 @@ interface Primitives<Long> {
  */
 type TypeOf<T, Space extends string, I extends Context, Open extends string> = string extends T
   ? unknown
-  : T extends keyof I['primitives']
+  : T extends PrimitiveName
     ? I['primitives'][T]
     : T extends string
       ? TypeOfReference<FullName<T, Space>, I, Open>
@@ -104,7 +109,7 @@ type TypeOfLogical<
   Space extends string,
   I extends Context,
   Open extends string,
-> = Kind extends keyof Primitives<unknown> | keyof WellFormed
+> = Kind extends PrimitiveName | keyof WellFormed
   ? Logical extends keyof I['conversions']
     ? I['conversions'][Logical] extends false
       ? TypeOfDeclaration<T, Kind, Space, I, Open>
@@ -122,11 +127,11 @@ type TypeOfDeclaration<
   Space extends string,
   I extends Context,
   Open extends string,
-> = Kind extends keyof I['primitives']
+> = Kind extends PrimitiveName
   ? I['primitives'][Kind]
   : Kind extends 'record' | 'error'
-    ? T extends AvroRecordSchema
-      ? TypeOfRecord<T['fields'], DeclaredName<T, Space>, I, Open>
+    ? T extends { readonly fields: infer Fields extends readonly AvroField[] }
+      ? TypeOfRecord<Fields, DeclaredName<T, Space>, I, Open>
       : unknown
     : Kind extends 'array'
       ? T extends { readonly items: infer Items }
