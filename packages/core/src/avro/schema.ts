@@ -8,7 +8,12 @@ import type { PrimitiveName } from './schema-node.js'
  * `avro()` infers the payload's type from a literal. A value of this type that is not known at compile time, such as
  * one that was loaded from a file, is accepted as well; its payload is `unknown`.
  */
-export type AvroSchema = PrimitiveName | OtherText | readonly AvroSchema[] | AvroDeclaration | SomeAvroCodec
+export type AvroSchema =
+  | PrimitiveName
+  | OtherText
+  | readonly AvroSchema[]
+  | AvroDeclaration
+  | (SomeAvroCodec & NoDeclaration)
 
 /** A codec of `avro()`. */
 export interface AvroCodec<In, Out = In, Type = string> extends Codec<In, Out> {
@@ -23,7 +28,12 @@ export interface AvroCodec<In, Out = In, Type = string> extends Codec<In, Out> {
 export type SomeAvroCodec = AvroCodec<never, unknown>
 
 /** Any other text. Written so, editors still propose the texts that it is in a union with. */
-type OtherText = string & {}
+type OtherText = string & NoDeclaration
+
+/** Lets editors, once `type` is written, propose only the keys of that declaration, and no methods of texts or codecs. */
+interface NoDeclaration {
+  readonly type?: undefined
+}
 
 export type AvroDeclaration =
   | AvroRecordSchema
