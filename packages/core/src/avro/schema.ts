@@ -25,7 +25,7 @@ export interface AvroCodec<In, Out = In, Type = string> extends Codec<In, Out> {
   readonly describes: Type
 }
 
-export type SomeAvroCodec = AvroCodec<never, unknown>
+type SomeAvroCodec = AvroCodec<never, unknown>
 
 /** Any other text. Written so, editors still propose the texts that it is in a union with. */
 type OtherText = string & NoDeclaration
@@ -35,7 +35,7 @@ interface NoDeclaration {
   readonly type?: undefined
 }
 
-export type AvroDeclaration =
+type AvroDeclaration =
   | AvroRecordSchema
   | AvroEnumSchema
   | AvroFixedSchema
@@ -105,12 +105,12 @@ interface DecimalAttributes {
   readonly doc?: string | undefined
 }
 
-export interface AvroPrimitiveSchema extends DecimalAttributes {
+interface AvroPrimitiveSchema extends DecimalAttributes {
   readonly type: PrimitiveName
 }
 
 /** A schema, or the name of one, once more in an object. Also what a schema looks like whose `type` is just text. */
-export interface AvroNestedSchema extends DecimalAttributes {
+interface AvroNestedSchema extends DecimalAttributes {
   readonly type: AvroSchema
 }
 
