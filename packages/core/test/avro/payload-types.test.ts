@@ -217,7 +217,6 @@ const notKnown = (avro: AvroFunction, loaded: AvroSchema, parsed: ReturnType<typ
     fields: [
       { name: 'known', type: 'int' },
       { name: 'loaded', type: loaded },
-      { name: 'parsed', type: parsed, default: 1 },
       { name: 'list', type: { type: 'array', items: loaded } },
       { name: 'text', type: String(1) },
       { name: 'symbols', type: { type: 'enum', name: 'E', symbols: [String(1)] } },
@@ -226,7 +225,6 @@ const notKnown = (avro: AvroFunction, loaded: AvroSchema, parsed: ReturnType<typ
   expectTypeOf<Output<typeof partly>>().toEqualTypeOf<{
     known: number
     loaded: unknown
-    parsed: unknown
     list: unknown[]
     text: unknown
     symbols: string
