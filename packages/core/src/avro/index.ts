@@ -1,1 +1,5 @@
-export {}
+export type { AvroFunction } from './avro-function.js'
+export { type Conversion, defineConversion } from './conversion.js'
+export type { AvroInput, AvroOutput, AvroRecursive } from './infer.js'
+export type { AvroOptions } from './options.js'
+export type { AvroCodec, AvroSchema } from './schema.js'
