@@ -105,7 +105,8 @@ class Compiler {
       if (cursor.at === start) countEmpty(cursor, 1, where)
     }
     this.#records.set(node, check)
-    for (const { name, type } of node.fields) fields.push(this.check(type, `in field ${name} of ${node.name}`))
+    for (const { name, type } of node.fields)
+      fields.push(this.check(type, `in field ${name} of ${node.name}`))
     return check
   }
 }

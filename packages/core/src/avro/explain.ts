@@ -1,7 +1,7 @@
 import { reasonOf } from '../error.js'
-import { choose } from './union-choice.js'
 import { expectedOf, isObject, isRaw, kindOf, wrappedBranch } from './raw-values.js'
 import type { Shape } from './shape.js'
+import { choose } from './union-choice.js'
 
 const mostProblems = 10
 const deepest = 1_000
@@ -15,11 +15,16 @@ export function explain(shape: Shape, payload: unknown): string | undefined {
   return problems.length > mostProblems ? `${shown}; and more` : shown
 }
 
-function find(shape: Shape, value: unknown, path: readonly string[], found: (problem: string) => number): void {
+function find(
+  shape: Shape,
+  value: unknown,
+  path: readonly string[],
+  found: (problem: string) => number,
+): void {
   const problem = (text: string): number => found(path.length > 0 ? `${path.join('.')}: ${text}` : text)
   if (value === undefined) return void problem('missing')
   if (path.length > deepest) return void problem(`nested deeper than ${deepest} levels`)
-  let raw = value
+  let raw: unknown = value
   if (shape.conversion) {
     try {
       raw = shape.conversion.toAvro(value)
@@ -29,7 +34,8 @@ function find(shape: Shape, value: unknown, path: readonly string[], found: (pro
     }
   }
   if (!isRaw(shape, raw)) {
-    if (!shape.conversion?.isCustom) return void problem(`expected ${expectedOf(shape)}, got ${kindOf(value)}`)
+    if (!shape.conversion?.isCustom)
+      return void problem(`expected ${expectedOf(shape)}, got ${kindOf(value)}`)
     const expected = expectedOf({ ...shape, conversion: undefined })
     return void problem(`its conversion gave ${kindOf(raw)}, expected ${expected}`)
   }
@@ -75,7 +81,12 @@ function inside(
       const branch = shape.isWrapped ? wrappedBranch(shape.branches, value) : chosen(shape.branches, value)
       const meant = branch && shape.branches[branch.index]
       if (!meant || !branch) return void problem(`expected ${expectedOf(shape)}, got ${kindOf(value)}`)
-      return find(meant, branch.value, shape.isWrapped && value !== null ? [...path, meant.name] : path, found)
+      return find(
+        meant,
+        branch.value,
+        shape.isWrapped && value !== null ? [...path, meant.name] : path,
+        found,
+      )
     }
     default:
   }

@@ -17,9 +17,10 @@ const counts: readonly string[] = [
 ]
 
 /**
- * Why a writer's logical type must not be read as the reader's, if it must not. Schema resolution looks at logical types
- * only for decimals, which must agree in precision and scale (Avro 1.12, "Decimal"); we refuse more, where the
- * value would silently be another one: seconds of one unit read as another, a decimal's bytes read as text.
+ * Why a writer's logical type must not be read as the reader's, if it must not: where the value would silently be another
+ * one, such as milliseconds read as microseconds, or a decimal's bytes as text. Schema resolution looks at logical types
+ * only for decimals, which must agree in scale and precision (Avro 1.12, "Decimal"). Another precision is no other value,
+ * so that it may grow; a value that does not fit is refused when it comes.
  */
 export function logicalMismatch(writer: SchemaNode, reader: Shape): string | undefined {
   const from = validLogicalType(writer)
@@ -40,11 +41,11 @@ function decimalMismatch(
     return `the writer's ${from ?? writer.kind} cannot be read as ${to ?? reader.kind}`
   }
   if (from !== to) return undefined
-  const { precision, scale } = decimalFormat(writer)
-  const wanted = decimalFormat(reader.node)
-  if (precision === wanted.precision && scale === wanted.scale) return undefined
-  const formats = `(${precision}, ${scale}) cannot be read as (${wanted.precision}, ${wanted.scale})`
-  return `the writer's decimal of precision and scale ${formats}`
+  const { scale } = decimalFormat(writer)
+  const wanted = decimalFormat(reader.node).scale
+  return scale === wanted
+    ? undefined
+    : `the writer's decimal of scale ${scale} cannot be read as one of scale ${wanted}`
 }
 
 /** As Avro asks, a declaration that is not valid counts as none. */

@@ -94,7 +94,8 @@ export function kindOf(value: unknown): string {
   if (value instanceof Map) return 'Map'
   if (value instanceof Set) return 'Set'
   if (value instanceof Promise) return 'Promise'
-  if (typeof value === 'string') return value.isWellFormed() ? 'string' : 'a string with an unpaired surrogate'
+  if (typeof value === 'string')
+    return value.isWellFormed() ? 'string' : 'a string with an unpaired surrogate'
   if (typeof value !== 'number') return typeof value
   if (Number.isNaN(value)) return 'NaN'
   if (!Number.isFinite(value)) return 'infinity'
@@ -120,7 +121,9 @@ export function expectedOf(shape: Shape): string {
         : `${shape.name} (${shape.symbols.join(', ')})`
     case 'union':
       if (!shape.isWrapped) return shape.branches.map(expectedOf).join(' or ')
-      return shape.branches.map(({ kind, name }) => (kind === 'null' ? 'null' : `{ "${name}": … }`)).join(' or ')
+      return shape.branches
+        .map(({ kind, name }) => (kind === 'null' ? 'null' : `{ "${name}": … }`))
+        .join(' or ')
     default:
       return shape.name
   }

@@ -20,7 +20,10 @@ export class LongReader extends Step {
     const value = readSafeLong(tap)
     if (value !== undefined) return value
     const hint = "give avro() the option long: 'bigint'"
-    throw new BusbarError('DECODE_FAILED', `a long beyond 2^53, which no number holds, ${this.#where}: ${hint}`)
+    throw new BusbarError(
+      'DECODE_FAILED',
+      `a long beyond 2^53, which no number holds, ${this.#where}: ${hint}`,
+    )
   }
 }
 

@@ -62,7 +62,8 @@ class Resolver {
 
   #readersUnion(writer: SchemaNode, reader: UnionShape, where: string): TapType {
     const branch = matchingBranch(writer, reader.branches)
-    if (!branch) throw incompatible(`no branch of the reader's union matches the writer's ${nameOf(writer)}`, where)
+    if (!branch)
+      throw incompatible(`no branch of the reader's union matches the writer's ${nameOf(writer)}`, where)
     const type = this.of(writer, branch, where)
     return reader.isWrapped && branch.kind !== 'null' ? new WrappingReader(type, branch.name) : type
   }
@@ -112,7 +113,8 @@ class Resolver {
       throw incompatible(why, `in field ${field.name} of ${reader.name}`)
     }
     const targets = new Map([...sources].map(([field, source]) => [source, field]))
-    const isSame = missing.length === 0 && writer.fields.every(({ name }, i) => targets.get(name) === reader.fields[i])
+    const isSame =
+      missing.length === 0 && writer.fields.every(({ name }, i) => targets.get(name) === reader.fields[i])
     step.type = avscRecord(
       writer.fields.map(({ name, type }, index) => {
         const target = targets.get(name)
@@ -135,7 +137,12 @@ function finisher(
 ): (read: Readonly<Record<string, unknown>>) => object {
   const fields = reader.fields.map(field => {
     const index = writer.fields.findIndex(({ name }) => name === sources.get(field))
-    return { name: field.name, from: `f${index}`, shape: field.shape, default: index < 0 ? field.default : undefined }
+    return {
+      name: field.name,
+      from: `f${index}`,
+      shape: field.shape,
+      default: index < 0 ? field.default : undefined,
+    }
   })
   return read => {
     const record: Record<string, unknown> = {}

@@ -1,5 +1,12 @@
 import type { Conversion } from './conversion.js'
-import { bytesOfInteger, type DecimalFormat, decimalText, digitsIn, integerOfBytes, unscaledOf } from './decimal.js'
+import {
+  bytesOfInteger,
+  type DecimalFormat,
+  decimalText,
+  digitsIn,
+  integerOfBytes,
+  unscaledOf,
+} from './decimal.js'
 import type { SchemaNode } from './schema-node.js'
 
 /** A conversion of a logical type that Avro defines, as one schema declares it. */
