@@ -45,9 +45,7 @@ type CorrectedParts<T, Space extends string, Known extends string> = {
   readonly [K in keyof T]: K extends 'items' | 'values'
     ? Corrected<T[K], Space, Known>
     : K extends 'fields'
-      ? T extends { readonly name: string }
-        ? { readonly [I in keyof T[K]]: CorrectedField<T[K][I], NamespaceOf<DeclaredName<T, Space>>, Known> }
-        : never
+      ? { readonly [I in keyof T[K]]: CorrectedField<T[K][I], NamespaceOf<DeclaredName<T, Space>>, Known> }
       : T[K]
 }
 

@@ -18,17 +18,15 @@ export type Describe<T, Space extends string, Definitions> = string extends T
         ? 'union'
         : T extends { readonly type: infer Kind }
           ? Kind extends 'record' | 'error'
-            ? `record ${NameIn<T, Space>}`
+            ? `record ${DeclaredName<T, Space>}`
             : Kind extends 'enum' | 'fixed'
-              ? `${Kind} ${NameIn<T, Space>}`
+              ? `${Kind} ${DeclaredName<T, Space>}`
               : Kind extends 'array' | 'map'
                 ? Kind
                 : Describe<Kind, Space, Definitions>
           : T extends AvroCodec<never, unknown, infer Type>
             ? Type
             : string
-
-type NameIn<T, Space extends string> = T extends { readonly name: string } ? DeclaredName<T, Space> : string
 
 /** How a wrapped union calls a branch: by its full name, or by its kind. */
 export type BranchName<Description> = Description extends `${string} ${infer Name}`

@@ -1,7 +1,7 @@
 import type { Conversion, StandardValues } from './conversion.js'
 import type { BranchName, Describe } from './describe.js'
 import type { AvroOptions } from './options.js'
-import type { AvroCodec, AvroRecordSchema } from './schema.js'
+import type { AvroCodec, AvroField } from './schema.js'
 import type {
   DeclaredName,
   Definition,
@@ -11,15 +11,28 @@ import type {
   NamespaceOf,
   WellFormed,
 } from './schema-names.js'
+import type { PrimitiveName } from './schema-node.js'
 
 // Each helper is a conditional type: a mapped type that stands directly in an alias is shown in editors, in messages and
 // in declaration files by the alias and its arguments, and not as the plain object that it is.
 
 /** What a publisher gives for a schema: fields with a default are optional. */
-export type AvroInput<S, O extends AvroOptions = object> = TypeOf<S, '', Inference<S, O, 'input'>, never>
+export type AvroInput<S, O extends AvroOptions = object> = Hidden<
+  S,
+  TypeOf<S, '', Inference<S, O, 'input'>, never>
+>
 
 /** What a handler gets for a schema. */
-export type AvroOutput<S, O extends AvroOptions = object> = TypeOf<S, '', Inference<S, O, 'output'>, never>
+export type AvroOutput<S, O extends AvroOptions = object> = Hidden<
+  S,
+  TypeOf<S, '', Inference<S, O, 'output'>, never>
+>
+
+/**
+ * The type itself. While the compiler infers `S` it matches the result against what is expected there, and would follow
+ * {@link TypeOf} without end: this it does not look into before `S` is known.
+ */
+type Hidden<S, T> = { [K in 'type' as S extends unknown ? 'type' : never]: T }['type']
 
 /** What stays the same all over a schema. */
 interface Context {
@@ -66,7 +79,7 @@ interface Primitives<Long> {
  */
 type TypeOf<T, Space extends string, I extends Context, Open extends string> = string extends T
   ? unknown
-  : T extends keyof I['primitives']
+  : T extends PrimitiveName
     ? I['primitives'][T]
     : T extends string
       ? TypeOfReference<FullName<T, Space>, I, Open>
@@ -96,7 +109,7 @@ type TypeOfLogical<
   Space extends string,
   I extends Context,
   Open extends string,
-> = Kind extends keyof Primitives<unknown> | keyof WellFormed
+> = Kind extends PrimitiveName | keyof WellFormed
   ? Logical extends keyof I['conversions']
     ? I['conversions'][Logical] extends false
       ? TypeOfDeclaration<T, Kind, Space, I, Open>
@@ -114,11 +127,11 @@ type TypeOfDeclaration<
   Space extends string,
   I extends Context,
   Open extends string,
-> = Kind extends keyof I['primitives']
+> = Kind extends PrimitiveName
   ? I['primitives'][Kind]
   : Kind extends 'record' | 'error'
-    ? T extends AvroRecordSchema
-      ? TypeOfRecord<T['fields'], DeclaredName<T, Space>, I, Open>
+    ? T extends { readonly fields: infer Fields extends readonly AvroField[] }
+      ? TypeOfRecord<Fields, DeclaredName<T, Space>, I, Open>
       : unknown
     : Kind extends 'array'
       ? T extends { readonly items: infer Items }
@@ -139,40 +152,30 @@ type TypeOfDeclaration<
             : TypeOf<Kind, Space, I, Open>
 
 type TypeOfRecord<
-  Fields extends readonly { readonly name: string }[],
+  Fields extends readonly AvroField[],
   Name extends string,
   I extends Context,
   Open extends string,
 > = number extends Fields['length']
   ? unknown
-  : TypeOfFields<ByName<Fields>, NamespaceOf<Name>, I, Open | Name>
+  : TypeOfFields<Fields[number], NamespaceOf<Name>, I, Open | Name>
 
-/** Mapped over the tuple and not over the union of its elements, so that the order of the fields stays. */
-type ByName<Fields extends readonly { readonly name: string }[]> = {
-  -readonly [K in keyof Fields as K extends `${number}` ? Fields[K]['name'] : never]: Fields[K]
-}
-
-type TypeOfFields<
-  Fields,
-  Space extends string,
-  I extends Context,
-  Open extends string,
-> = I['use'] extends 'output'
-  ? { [Name in keyof Fields]: TypeOfField<Fields[Name], Space, I, Open> }
-  : {
-      [Name in keyof Optional<Fields>]: Name extends keyof Fields
-        ? TypeOfField<Fields[Name], Space, I, Open> | (Fields[Name] extends WithDefault ? undefined : never)
-        : never
-    }
-
-/** All keys in their order; those with a default are optional. What they hold does not matter. */
-type Optional<Fields> = { [Name in keyof Fields]?: unknown } & {
-  [Name in keyof Fields as Fields[Name] extends WithDefault ? never : Name]: unknown
-}
+type TypeOfFields<Field extends AvroField, Space extends string, I extends Context, Open extends string> = [
+  I['use'] extends 'output' ? never : Extract<Field, WithDefault>,
+] extends [never]
+  ? { [F in Field as F['name']]: TypeOfField<F, Space, I, Open> }
+  : Flat<
+      { [F in Exclude<Field, WithDefault> as F['name']]: TypeOfField<F, Space, I, Open> } & {
+        [F in Extract<Field, WithDefault> as F['name']]?: TypeOfField<F, Space, I, Open> | undefined
+      }
+    >
 
 interface WithDefault {
   readonly default: unknown
 }
+
+/** One object for an intersection. */
+type Flat<T> = T extends unknown ? { [K in keyof T]: T[K] } : never
 
 /** A field whose `type` is `array` or `map` carries the attributes of that type. */
 type TypeOfField<F, Space extends string, I extends Context, Open extends string> = F extends {
