@@ -53,7 +53,7 @@ class Compiler {
           if ((cursor.bytes[at] ?? 0) > 1) throw wrong(at, 'a boolean that is neither 0 nor 1', where)
         }
       case 'int':
-        return cursor => void int(cursor, where)
+        return cursor => int(cursor, where)
       case 'long':
         return cursor => void long(cursor, where)
       case 'float':

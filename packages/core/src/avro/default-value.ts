@@ -65,7 +65,13 @@ function rawOf(shape: Shape, json: unknown): unknown {
     }
     case 'record':
       return isJsonObject(json) ? recordOf(shape, json) : json
-    default:
+    case 'null':
+    case 'boolean':
+    case 'int':
+    case 'float':
+    case 'double':
+    case 'string':
+    case 'enum':
       return json
   }
 }

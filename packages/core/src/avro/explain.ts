@@ -58,37 +58,24 @@ function inside(
     })
     return count <= mostProblems
   }
-  switch (shape.kind) {
-    case 'record':
-      shape.fields.every(field => {
-        const own = fieldOf(value as object, field.name)
-        return (own === undefined && field.default !== undefined) || deeper(field.shape, own, field.name)
-      })
-      return
-    case 'array':
-      // By index, as holes are missing items, too.
-      for (let index = 0; index < (value as readonly unknown[]).length; index++) {
-        if (!deeper(shape.items, (value as readonly unknown[])[index], String(index))) return
-      }
-      return
-    case 'map':
-      Object.entries(value as object).every(([key, each]) => {
-        if (!key.isWellFormed()) return problem('a key has an unpaired surrogate') <= mostProblems
-        return deeper(shape.values, each, key)
-      })
-      return
-    case 'union': {
-      const branch = shape.isWrapped ? wrappedBranch(shape.branches, value) : chosen(shape.branches, value)
-      const meant = branch && shape.branches[branch.index]
-      if (!meant || !branch) return void problem(`expected ${expectedOf(shape)}, got ${kindOf(value)}`)
-      return find(
-        meant,
-        branch.value,
-        shape.isWrapped && value !== null ? [...path, meant.name] : path,
-        found,
-      )
-    }
-    default:
+  if (shape.kind === 'record') {
+    shape.fields.every(field => {
+      const own = fieldOf(value as object, field.name)
+      return (own === undefined && field.default !== undefined) || deeper(field.shape, own, field.name)
+    })
+  } else if (shape.kind === 'array') {
+    // A copy has no holes: they are missing items, too.
+    Array.from(value as readonly unknown[]).every((item, index) => deeper(shape.items, item, String(index)))
+  } else if (shape.kind === 'map') {
+    Object.entries(value as object).every(([key, each]) => {
+      if (!key.isWellFormed()) return problem('a key has an unpaired surrogate') <= mostProblems
+      return deeper(shape.values, each, key)
+    })
+  } else if (shape.kind === 'union') {
+    const branch = shape.isWrapped ? wrappedBranch(shape.branches, value) : chosen(shape.branches, value)
+    const meant = branch && shape.branches[branch.index]
+    if (!meant) problem(`expected ${expectedOf(shape)}, got ${kindOf(value)}`)
+    else find(meant, branch.value, shape.isWrapped && value !== null ? [...path, meant.name] : path, found)
   }
 }
 

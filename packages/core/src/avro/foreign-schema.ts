@@ -42,7 +42,9 @@ function checkSize(definitions: readonly unknown[]): void {
     parts += level.length
     if (depth > deepest) throw invalid(`nested deeper than ${deepest} levels`)
     if (parts > mostParts) throw invalid(`more than ${mostParts} parts`)
-    level = level.flatMap(part => (typeof part === 'object' && part !== null ? Object.values(part) : []))
+    level = level.flatMap((part): unknown[] =>
+      typeof part === 'object' && part !== null ? Object.values(part) : [],
+    )
   }
 }
 

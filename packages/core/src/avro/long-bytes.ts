@@ -23,8 +23,11 @@ export function readLong(tap: Tap): number | bigint {
 
 export function writeLong(tap: Tap, value: number | bigint): void {
   const number = Number(value)
-  if (number < exact && number > -exact) return tap.writeLong(number)
-  const long = BigInt(value)
+  if (number < exact && number > -exact) tap.writeLong(number)
+  else writeBigInt(tap, BigInt(value))
+}
+
+function writeBigInt(tap: Tap, long: bigint): void {
   let rest = BigInt.asUintN(64, (long << 1n) ^ (long >> 63n))
   while (rest >= 0x80n) {
     tap.buf[tap.pos++] = Number(rest & 0x7fn) | 0x80

@@ -61,7 +61,12 @@ export function primitiveReader(writer: SchemaNode, reader: Shape, where: string
       return writer.kind === 'string' ? avscType('string') : new BytesAsText(where)
     case 'bytes':
       return new BytesReader()
-    default:
+    case 'array':
+    case 'map':
+    case 'record':
+    case 'enum':
+    case 'fixed':
+    case 'union':
       return undefined
   }
 }

@@ -124,7 +124,14 @@ export function expectedOf(shape: Shape): string {
       return shape.branches
         .map(({ kind, name }) => (kind === 'null' ? 'null' : `{ "${name}": … }`))
         .join(' or ')
-    default:
+    case 'null':
+    case 'boolean':
+    case 'float':
+    case 'double':
+    case 'string':
+    case 'array':
+    case 'map':
+    case 'record':
       return shape.name
   }
 }

@@ -54,11 +54,12 @@ function idSource({ registry, subject, document }: Registration): () => number |
   let known: number | undefined
   let asking: Promise<number> | undefined
   const note = (id: number): number => {
-    if (Number.isInteger(id) && id >= 0 && id < 2 ** 32) return (known = id)
-    throw new BusbarError(
-      'ENCODE_FAILED',
-      `${registry.name} gave an id for ${subject} that is not one of four bytes`,
-    )
+    if (!Number.isInteger(id) || id < 0 || id >= 2 ** 32) {
+      const what = `${registry.name} gave an id for ${subject} that is not one of four bytes`
+      throw new BusbarError('ENCODE_FAILED', what)
+    }
+    known = id
+    return id
   }
   return () => {
     if (known !== undefined) return known

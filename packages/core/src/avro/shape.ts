@@ -112,7 +112,14 @@ class Shaper {
       }
       case 'fixed':
         return { ...common, ...node, node }
-      default: {
+      case 'null':
+      case 'boolean':
+      case 'int':
+      case 'long':
+      case 'float':
+      case 'double':
+      case 'bytes':
+      case 'string': {
         const isBigInt = isStandard(conversion) ? conversion.isBigInt === true : options.long === 'bigint'
         return { ...common, kind: node.kind, isBigInt }
       }

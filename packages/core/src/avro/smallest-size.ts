@@ -22,7 +22,15 @@ export function smallestSize(node: SchemaNode): number {
       known.set(node, size)
       return size
     }
-    default:
+    case 'boolean':
+    case 'int':
+    case 'long':
+    case 'string':
+    case 'bytes':
+    case 'enum':
+    case 'array':
+    case 'map':
+    case 'union':
       return 1
   }
 }

@@ -130,10 +130,14 @@ export class DefaultWriter extends Step {
   }
 
   override _write(tap: Tap, value: unknown): void {
-    if (value !== undefined) return this.#type._write(tap, value)
-    // Only now are the types of a recursive schema complete.
+    if (value !== undefined) this.#type._write(tap, value)
+    else writeAll(tap, this.#default())
+  }
+
+  /** Encoded at its first use: only then are the types of a recursive schema complete. */
+  #default(): Buffer {
     this.#encoded ??= this.#type.toBuffer(this.#value)
-    tap.writeFixed(this.#encoded, this.#encoded.length)
+    return this.#encoded
   }
 }
 
@@ -170,17 +174,16 @@ export class UnionWriter extends Step {
 
   override _write(tap: Tap, value: unknown): void {
     if (value === undefined) throw new Refused()
-    if (value === null && this.#null >= 0) return tap.writeLong(this.#null)
-    if (this.#other >= 0) return this.#branch(tap, this.#other, value)
+    if (value === null && this.#null >= 0) tap.writeLong(this.#null)
+    else if (this.#other >= 0) this.#branch(tap, this.#other, value)
+    else this.#chosen(tap, value)
+  }
+
+  #chosen(tap: Tap, value: unknown): void {
     const { branches, isWrapped } = this.#union
-    if (isWrapped) {
-      const named = wrappedBranch(branches, value)
-      if (!named) throw new Refused()
-      return this.#branch(tap, named.index, named.value)
-    }
-    const index = choose(branches, value)
-    if (index === undefined) throw new Refused()
-    this.#branch(tap, index, value)
+    const branch = isWrapped ? wrappedBranch(branches, value) : { index: choose(branches, value), value }
+    if (branch?.index === undefined) throw new Refused()
+    this.#branch(tap, branch.index, branch.value)
   }
 
   #branch(tap: Tap, index: number, value: unknown): void {
