@@ -1,5 +1,6 @@
+export { avro } from './avro.js'
 export type { AvroFunction } from './avro-function.js'
-export { type Conversion, defineConversion } from './conversion.js'
+export { type Conversion, defineConversion, type StandardValues } from './conversion.js'
 export type { AvroInput, AvroOutput, AvroRecursive } from './infer.js'
 export type { AvroOptions } from './options.js'
 export type { AvroCodec, AvroSchema } from './schema.js'
