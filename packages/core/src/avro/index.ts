@@ -1,1 +1,2 @@
-export {}
+export { parseSchema } from './parse-schema.js'
+export { canonicalForm, definitionOf } from './schema-text.js'
