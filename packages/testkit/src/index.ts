@@ -1,3 +1,5 @@
+export { schemaPairs } from './avro-pairs/index.js'
+export type { Deviation, SchemaPair } from './avro-pairs/pair.js'
 export { DeadlineExceeded, deadline } from './deadline.js'
 export { type EventuallyOptions, eventually } from './eventually.js'
 export { freePort, freePorts } from './free-ports.js'
