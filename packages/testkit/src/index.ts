@@ -12,6 +12,7 @@ export {
   type JavaResolved,
 } from './java-avro/java-avro.js'
 export { javaAvro, startJavaAvro } from './java-avro/start-java-avro.js'
+export { type Certificates, makeCertificates } from './kafka/certificates.js'
 export type { DeniedResources } from './kafka/deny-access.js'
 export { kafkaForTests, type TestKafka } from './kafka/kafka-for-tests.js'
 export { KafkaUnavailable } from './kafka/kafka-unavailable.js'

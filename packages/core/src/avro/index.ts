@@ -4,3 +4,5 @@ export { type Conversion, defineConversion, type StandardValues } from './conver
 export type { AvroInput, AvroOutput, AvroRecursive } from './infer.js'
 export type { AvroOptions } from './options.js'
 export type { AvroCodec, AvroSchema } from './schema.js'
+export { parseSchema } from './parse-schema.js'
+export { canonicalForm, definitionOf } from './schema-text.js'
