@@ -5,8 +5,8 @@ export {
   type CompatibilityProblem,
   type CompatibilityQuestion,
   type CompatibilityResult,
-  type CompatibilityRule,
   checkCompatibility,
+  compatibilityModes,
   type EarlierVersion,
 } from './compatibility.js'
 export { type Conversion, defineConversion, type StandardValues } from './conversion.js'
@@ -14,5 +14,4 @@ export type { AvroInput, AvroOutput, AvroRecursive } from './infer.js'
 export type { AvroOptions } from './options.js'
 export { parseSchema } from './parse-schema.js'
 export type { AvroCodec, AvroSchema } from './schema.js'
-export type { SchemaNode } from './schema-node.js'
 export { canonicalForm, definitionOf } from './schema-text.js'
