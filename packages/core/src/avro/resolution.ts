@@ -4,10 +4,10 @@ import { boundsCheck } from './bounds-check.js'
 import { defaultValue } from './default-value.js'
 import { logicalMismatch } from './logical-mismatch.js'
 import { matchingBranch, namesMatch, primitiveReader } from './matching.js'
+import { FixedReader } from './read-primitives.js'
 import {
   ConvertingReader,
   EnumReader,
-  FixedReader,
   MapReader,
   RecordReader,
   Skipper,
