@@ -1,8 +1,10 @@
 import { BusbarError } from '../error.js'
 import type { TapType } from './avsc-step.js'
-import { type BoundsCheck, boundsCheck, Cursor, deepestRecords } from './bounds-check.js'
+import { type BoundsCheck, boundsCheck } from './bounds-check.js'
+import { Cursor, deepestRecords } from './cursor.js'
 import { explain } from './explain.js'
-import { isRecursive, type Shape } from './shape.js'
+import { isRecursive } from './recursion.js'
+import type { Shape } from './shape.js'
 import { writeType } from './write-type.js'
 
 const firstSize = 16_384
