@@ -4,4 +4,4 @@ export {
   type AsyncApiServer,
   asyncApi,
 } from './asyncapi/async-api.js'
-export type { Contract } from './contract.js'
+export type { Contract } from './contracts/contract.js'

@@ -1,4 +1,4 @@
-import { type Contract, compare, inOrder, type Json } from '../contract.js'
+import { type Contract, compare, inOrder, type Json } from '../contracts/contract.js'
 import { replyChannel, topicChannel } from './channels.js'
 import { headerComponents } from './headers.js'
 import { Keys } from './keys.js'

@@ -1,4 +1,4 @@
-import { type Contract, compare, type Json } from '../contract.js'
+import { type Contract, compare, type Json } from '../contracts/contract.js'
 import { reference } from './keys.js'
 
 /** The channel of a topic: its settings, and the messages of the contracts that share it. */

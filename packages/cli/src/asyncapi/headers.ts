@@ -1,4 +1,4 @@
-import type { Json } from '../contract.js'
+import type { Json } from '../contracts/contract.js'
 import { reference } from './keys.js'
 
 const text = (description: string): Json => ({ type: 'string', description })

@@ -1,4 +1,4 @@
-import type { Json } from '../contract.js'
+import type { Json } from '../contracts/contract.js'
 
 const one = [
   'additionalItems',

@@ -1,5 +1,5 @@
 import { type ContractSchema, schemasOf } from '@busbar/core'
-import type { Contract, Json } from '../contract.js'
+import type { Contract, Json } from '../contracts/contract.js'
 import { errorHeaders, headerSchemaNames } from './headers.js'
 import { hasReference, rebased } from './json-schema-references.js'
 import { Keys, reference } from './keys.js'

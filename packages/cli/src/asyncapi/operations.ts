@@ -1,5 +1,5 @@
 import { BusbarError } from '@busbar/core'
-import type { Contract, Json } from '../contract.js'
+import type { Contract, Json } from '../contracts/contract.js'
 import { reference } from './keys.js'
 
 /** Which contracts the described service publishes and which it handles, by their names. */
