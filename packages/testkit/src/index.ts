@@ -1,6 +1,18 @@
+export { schemaPairs } from './avro-pairs/index.js'
+export type { Deviation, SchemaPair } from './avro-pairs/pair.js'
 export { DeadlineExceeded, deadline } from './deadline.js'
 export { type EventuallyOptions, eventually } from './eventually.js'
 export { freePort, freePorts } from './free-ports.js'
+export {
+  type JavaAvro,
+  JavaAvroError,
+  type JavaCanonical,
+  type JavaCompatibility,
+  type JavaIncompatibility,
+  type JavaResolved,
+} from './java-avro/java-avro.js'
+export { javaAvro, startJavaAvro } from './java-avro/start-java-avro.js'
+export { type Certificates, makeCertificates } from './kafka/certificates.js'
 export type { DeniedResources } from './kafka/deny-access.js'
 export { kafkaForTests, type TestKafka } from './kafka/kafka-for-tests.js'
 export { KafkaUnavailable } from './kafka/kafka-unavailable.js'
@@ -16,10 +28,18 @@ export {
   type StartKafkaClusterOptions,
   startKafkaCluster,
 } from './kafka/start-kafka-cluster.js'
+export {
+  type HttpProxy,
+  httpProxy,
+  type ProxiedRequest,
+  type ProxyVerdict,
+} from './proxy/http-proxy.js'
 export { type TcpProxy, type TcpProxyOptions, tcpProxy } from './proxy/tcp-proxy.js'
+export { pythonForTests } from './python/python-for-tests.js'
 export { ServerUnavailable } from './server-unavailable.js'
-export { postgresForTests, redisForTests, type TestServer } from './servers/for-tests.js'
+export { postgresForTests, redisForTests, registryForTests, type TestServer } from './servers/for-tests.js'
 export type { RunningServer } from './servers/running-server.js'
 export { startPostgres } from './servers/start-postgres.js'
 export { startRedis } from './servers/start-redis.js'
+export { startRegistry } from './servers/start-registry.js'
 export { uniqueName } from './unique-name.js'

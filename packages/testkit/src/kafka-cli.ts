@@ -1,25 +1,31 @@
-// The command behind `pnpm kafka`: a broker in the foreground, until Ctrl-C. Options: --port=<port> (default 9092)
+// The command behind `pnpm kafka`: a broker in the foreground, until Ctrl-C. Options: --port=<port> (default 9092), and
+// --registry for a schema registry beside it
 import { parseArgs } from 'node:util'
-import { KafkaUnavailable } from './kafka/kafka-unavailable.js'
 import { startKafka } from './kafka/start-kafka.js'
+import { ServerUnavailable } from './server-unavailable.js'
+import { startRegistry } from './servers/start-registry.js'
 
-const { values } = parseArgs({ options: { port: { type: 'string', default: '9092' } } })
+const { values } = parseArgs({
+  options: { port: { type: 'string', default: '9092' }, registry: { type: 'boolean', default: false } },
+})
 try {
   const kafka = await startKafka({ port: Number(values.port) })
   console.log(
     `Kafka ${kafka.brokers.join(',')} (${kafka.source}), data and log in ${kafka.logDir} until it stops.`,
   )
   console.log(`Use it in another terminal: KAFKA_BROKERS=${kafka.brokers.join(',')} npx pnpm@10 start`)
+  const registry = values.registry ? await startRegistry() : undefined
+  if (registry) console.log(`Schema registry SCHEMA_REGISTRY_URL=${registry.url} (${registry.source}).`)
   console.log('Ctrl-C stops it.')
   // A broker alone doesn't keep its owner alive.
   const alive = setInterval(() => {}, 60_000)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       clearInterval(alive)
-      void kafka.stop()
+      void Promise.all([kafka.stop(), registry?.stop()])
     })
   }
 } catch (error) {
-  console.error(error instanceof KafkaUnavailable ? error.message : error)
+  console.error(error instanceof ServerUnavailable ? error.message : error)
   process.exitCode = 1
 }

@@ -2,15 +2,24 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { eventually, type RunningServer, ServerUnavailable, startPostgres, startRedis } from '@busbar/testkit'
+import {
+  eventually,
+  type RunningServer,
+  registryForTests,
+  ServerUnavailable,
+  startPostgres,
+  startRedis,
+  startRegistry,
+} from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 
-const test = suite('startRedis and startPostgres')
+const test = suite('startRedis, startPostgres and startRegistry')
 
 const starts: [string, string, () => Promise<RunningServer>][] = [
   ['Redis', 'REDIS_URL', startRedis],
   ['Postgres', 'POSTGRES_URL', startPostgres],
+  ['the registry', 'SCHEMA_REGISTRY_URL', startRegistry],
 ]
 
 function isAlive(pid: number): boolean {
@@ -51,9 +60,9 @@ for (const [name, variable, start] of starts) {
   })
 }
 
-test('neither outlives its process, even when that is killed', async () => {
+test('none outlives its process, even when that is killed', async () => {
   const program = join(import.meta.dirname, 'fixtures/start-servers-and-wait.js')
-  const { REDIS_URL: _redis, POSTGRES_URL: _postgres, ...env } = process.env
+  const { REDIS_URL: _redis, POSTGRES_URL: _postgres, SCHEMA_REGISTRY_URL: _registry, ...env } = process.env
   const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'], env })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   child.kill('SIGKILL')
@@ -72,6 +81,13 @@ test('says why there is no Redis to be had', async () => {
   )
   assert.instance(error, ServerUnavailable)
   assert.match((error as Error).message, /no docker engine answers; no redis-server\. Set REDIS_URL/)
+})
+
+test('the registry speaks the protocol and checks for backward compatibility', async () => {
+  const registry = await registryForTests()
+  if (registry === undefined) return
+  const answer = await fetch(`${registry.url}/config`, { headers: { connection: 'close' } })
+  assert.equal(await answer.json(), { compatibilityLevel: 'BACKWARD' })
 })
 
 test.run()

@@ -2,12 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { findJava, type JavaCommand, NO_JAVA } from '../java/find-java.js'
 import { runCommand } from '../run-command.js'
 import type { BrokerProcess, BrokerRuntime, RuntimeOptions } from './broker-runtime.js'
 import { kafkaCache, kafkaFiles, kafkaJars } from './java-jars.js'
 import { whenThisProcessDies } from './watchdog.js'
-
-const MINIMUM_JAVA = 17
 
 /**
  * The runtime that runs brokers with this machine's Java, from jars that Maven fetches once.
@@ -16,11 +15,7 @@ const MINIMUM_JAVA = 17
  */
 export async function javaRuntime(options: RuntimeOptions): Promise<JavaRuntime | string> {
   const java = await findJava()
-  if (java === undefined) return `no Java ${MINIMUM_JAVA}+`
-  if (!existsSync(join(kafkaCache(), 'libs'))) {
-    const maven = await runCommand('mvn', ['-v'])
-    if (maven.code !== 0) return 'no Maven to fetch the broker with'
-  }
+  if (java === undefined) return NO_JAVA
   try {
     return new JavaRuntime(java, await kafkaJars(), options)
   } catch (error) {
@@ -117,20 +112,4 @@ function brokerProcess(child: ChildProcess, pid: number): BrokerProcess {
       child.kill(signal)
     },
   }
-}
-
-interface JavaCommand {
-  readonly path: string
-  readonly version: string
-}
-
-async function findJava(): Promise<JavaCommand | undefined> {
-  const home = process.env['JAVA_HOME']
-  for (const path of [...(home === undefined ? [] : [join(home, 'bin/java')]), 'java']) {
-    const { code, output } = await runCommand(path, ['-version'])
-    const version = /version "([^"]+)"/.exec(output)?.[1]
-    if (code === 0 && version !== undefined && Number.parseInt(version, 10) >= MINIMUM_JAVA)
-      return { path, version }
-  }
-  return undefined
 }

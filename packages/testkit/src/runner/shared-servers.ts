@@ -1,8 +1,13 @@
 import { SHARED_KAFKA_VARIABLE } from '../kafka/kafka-for-tests.js'
 import { startKafka } from '../kafka/start-kafka.js'
-import { SHARED_POSTGRES_VARIABLE, SHARED_REDIS_VARIABLE } from '../servers/for-tests.js'
+import {
+  SHARED_POSTGRES_VARIABLE,
+  SHARED_REDIS_VARIABLE,
+  SHARED_REGISTRY_VARIABLE,
+} from '../servers/for-tests.js'
 import { startPostgres } from '../servers/start-postgres.js'
 import { startRedis } from '../servers/start-redis.js'
+import { startRegistry } from '../servers/start-registry.js'
 
 /** A server that the runner starts once, for all test files that need it. */
 export interface SharedServer {
@@ -40,6 +45,15 @@ export const sharedServers: readonly SharedServer[] = [
     async start() {
       const postgres = await startPostgres()
       return { address: postgres.url, stop: () => postgres.stop() }
+    },
+  },
+  {
+    name: 'the schema registry',
+    variable: SHARED_REGISTRY_VARIABLE,
+    isNeededBy: (_, content) => /\b(registryForTests|startRegistry)\(/.test(content),
+    async start() {
+      const registry = await startRegistry()
+      return { address: registry.url, stop: () => registry.stop() }
     },
   },
 ]

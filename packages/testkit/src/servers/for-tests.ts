@@ -2,18 +2,21 @@ import { ServerUnavailable } from '../server-unavailable.js'
 import type { RunningServer } from './running-server.js'
 import { startPostgres } from './start-postgres.js'
 import { startRedis } from './start-redis.js'
+import { startRegistry } from './start-registry.js'
 
 /** The variables in which the test runner names the servers that it has started for all test files. */
 export const SHARED_REDIS_VARIABLE = 'BUSBAR_TEST_REDIS'
 export const SHARED_POSTGRES_VARIABLE = 'BUSBAR_TEST_POSTGRES'
+export const SHARED_REGISTRY_VARIABLE = 'BUSBAR_TEST_REGISTRY'
 
-/** A server that test files share: use names of your own for keys, tables and schemas. */
+/** A server that test files share: use names of your own for keys, tables, schemas and subjects. */
 export interface TestServer {
   readonly url: string
 }
 
 let redis: Promise<TestServer | undefined> | undefined
 let postgres: Promise<TestServer | undefined> | undefined
+let registry: Promise<TestServer | undefined> | undefined
 
 /**
  * The Redis that test files share: the runner's, or one that is started for this file when it runs by hand (it ends with
@@ -30,6 +33,12 @@ export function redisForTests(): Promise<TestServer | undefined> {
 export function postgresForTests(): Promise<TestServer | undefined> {
   postgres ??= find(SHARED_POSTGRES_VARIABLE, startPostgres)
   return postgres
+}
+
+/** The schema registry that test files share, as {@link redisForTests}. */
+export function registryForTests(): Promise<TestServer | undefined> {
+  registry ??= find(SHARED_REGISTRY_VARIABLE, startRegistry)
+  return registry
 }
 
 async function find(variable: string, start: () => Promise<RunningServer>): Promise<TestServer | undefined> {

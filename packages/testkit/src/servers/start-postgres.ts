@@ -25,7 +25,7 @@ const recipe: ServerRecipe = {
     port: 5432,
     args: ['--env', 'POSTGRES_HOST_AUTH_METHOD=trust', IMAGE, 'postgres', ...SETTINGS],
   },
-  debianPackage: 'postgresql',
+  install: 'postgresql',
   url: port => `postgres://postgres@127.0.0.1:${port}/postgres`,
   async local(folder, port) {
     const binaries = await findBinaries()

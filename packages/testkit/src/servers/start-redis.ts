@@ -9,7 +9,7 @@ const recipe: ServerRecipe = {
   name: 'Redis',
   variable: 'REDIS_URL',
   docker: { image: IMAGE, port: 6379, args: [IMAGE, 'redis-server', '--save', '', '--appendonly', 'no'] },
-  debianPackage: 'redis-server',
+  install: 'redis-server',
   url: port => `redis://127.0.0.1:${port}`,
   async local(folder, port) {
     if ((await runCommand('redis-server', ['--version'])).code !== 0) return 'no redis-server'

@@ -17,13 +17,15 @@ export interface ServerRecipe {
   /** The environment variable that names a server that runs already. */
   readonly variable: string
   readonly docker: { readonly image: string; readonly port: number; readonly args: readonly string[] }
-  /** The package of Debian that brings it. */
-  readonly debianPackage: string
+  /** What brings a local one, for people: `redis-server`. */
+  readonly install: string
   url(port: number): string
   /** Prepares a local server in the folder: how to run it, or why it can't be run here. */
   local(folder: string, port: number): Promise<ServerCommand | string>
   /** Rejects, or is false, while the server can't be used yet. */
   answers(port: number): Promise<boolean>
+  /** What to set up in a server that has just started. */
+  prepare?(url: string): Promise<void>
 }
 
 const ATTEMPTS = 3
@@ -80,16 +82,18 @@ async function startOnce(recipe: ServerRecipe): Promise<RunningServer> {
         }
         await sleep(20)
       }
+      const url = recipe.url(port)
+      await recipe.prepare?.(url)
       const stop = async (): Promise<void> => {
         await server.end()
         await remove()
       }
-      return { source, url: recipe.url(port), pid: server.pid, folder, stop, [Symbol.asyncDispose]: stop }
+      return { source, url, pid: server.pid, folder, stop, [Symbol.asyncDispose]: stop }
     }
     throw new ServerUnavailable(
       `${recipe.name} server`,
       tried,
-      `Set ${recipe.variable}, start docker, or install ${recipe.debianPackage}.`,
+      `Set ${recipe.variable}, start docker, or install ${recipe.install}.`,
     )
   } catch (error) {
     await remove()
