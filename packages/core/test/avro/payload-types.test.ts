@@ -151,9 +151,10 @@ const conversions = (avro: AvroFunction) => {
     { name: 'uuid', type: { type: 'string', logicalType: 'uuid' } },
     { name: 'time', type: { type: 'int', logicalType: 'time-millis' } },
     { name: 'plain', type: 'long' },
-    // A logical type of another Avro type, or beside the field's type, means nothing.
-    { name: 'wrong', type: { type: 'string', logicalType: 'timestamp-millis' } },
+    { name: 'uuidBytes', type: { type: 'fixed', name: 'Uuid', size: 16, logicalType: 'uuid' } },
+    // Beside the field's type, or around it, a logical type means nothing.
     { name: 'beside', type: 'long', logicalType: 'timestamp-millis' },
+    { name: 'around', type: { type: { type: 'long' }, logicalType: 'timestamp-millis' } },
   ] as const
   type Standard = {
     millis: Date
@@ -164,15 +165,20 @@ const conversions = (avro: AvroFunction) => {
     uuid: string
     time: number
     plain: number
-    wrong: string
+    uuidBytes: string
     beside: number
+    around: number
   }
   const standard = avro({ type: 'record', name: 'Standard', fields })
   expectTypeOf<Output<typeof standard>>().toEqualTypeOf<Standard>()
   expectTypeOf<Input<typeof standard>>().toEqualTypeOf<Standard>()
 
   const exact = avro({ type: 'record', name: 'Exact', fields }, { long: 'bigint' })
-  type Exact = Omit<Standard, 'plain' | 'beside'> & { plain: bigint; beside: bigint }
+  type Exact = Omit<Standard, 'plain' | 'beside' | 'around'> & {
+    plain: bigint
+    beside: bigint
+    around: bigint
+  }
   expectTypeOf<Output<typeof exact>>().branded.toEqualTypeOf<Exact>()
 
   const time = defineConversion<number, { hour: number }>({
