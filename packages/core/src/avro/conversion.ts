@@ -40,4 +40,5 @@ export interface StandardValues {
   'bytes decimal': string
   'fixed decimal': string
   'string uuid': string
+  'fixed uuid': string
 }
