@@ -1,9 +1,10 @@
+import type { Hidden } from './hidden.js'
 import type { AvroCodec } from './schema.js'
 import type { DeclaredName, Definition, DefinitionsOf, FullName } from './schema-names.js'
 import type { PrimitiveName } from './schema-node.js'
 
 /** What the codec of a schema has as `describes`. */
-export type AvroDescription<S> = Describe<S, '', DefinitionsOf<S>>
+export type AvroDescription<S> = Hidden<S, Describe<S, '', DefinitionsOf<S>>>
 
 /** Kind, and the full name of what has one. `string` for what is not known at compile time. */
 export type Describe<T, Space extends string, Definitions> = string extends T

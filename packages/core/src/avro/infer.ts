@@ -1,5 +1,6 @@
 import type { Conversion, StandardValues } from './conversion.js'
 import type { BranchName, Describe } from './describe.js'
+import type { Hidden } from './hidden.js'
 import type { AvroOptions } from './options.js'
 import type { AvroCodec, AvroField } from './schema.js'
 import type {
@@ -27,12 +28,6 @@ export type AvroOutput<S, O extends AvroOptions = object> = Hidden<
   S,
   TypeOf<S, '', Inference<S, O, 'output'>, never>
 >
-
-/**
- * The type itself. While the compiler infers `S` it matches the result against what is expected there, and would follow
- * {@link TypeOf} without end: this it does not look into before `S` is known.
- */
-type Hidden<S, T> = { [K in 'type' as S extends unknown ? 'type' : never]: T }['type']
 
 /** What stays the same all over a schema. */
 interface Context {
@@ -181,7 +176,7 @@ type Flat<T> = T extends unknown ? { [K in keyof T]: T[K] } : never
 type TypeOfField<F, Space extends string, I extends Context, Open extends string> = F extends {
   readonly type: infer T
 }
-  ? T extends InlineKind<T>
+  ? [T] extends [InlineKind<T>]
     ? TypeOfDeclaration<F, T, Space, I, Open>
     : TypeOf<T, Space, I, Open>
   : unknown

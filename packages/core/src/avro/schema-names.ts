@@ -66,7 +66,7 @@ export type NamesIn<T, Space extends string> = string extends T
           ? Kind extends keyof WellFormed
             ? T extends WellFormed[Kind]
               ? NamesInDeclaration<T, Space>
-              : Malformed
+              : Malformed | NamesInDeclaration<T, Space>
             : NamesIn<Kind, Space>
           : T extends AvroCodec<never, unknown, infer Type>
             ? Type extends `${string} ${infer Name}`
@@ -86,7 +86,7 @@ type NamesInDeclaration<T, Space extends string> = T extends { readonly fields: 
 
 /** A field whose `type` is `array` or `map` carries the attributes of that type. */
 type NamesInField<Field, Space extends string> = Field extends { readonly type: infer T }
-  ? NamesIn<T extends InlineKind<T> ? Field : T, Space>
+  ? NamesIn<[T] extends [InlineKind<T>] ? Field : T, Space>
   : never
 
 /** `type` of a field that carries the attributes of its type itself. */
