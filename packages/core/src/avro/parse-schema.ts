@@ -22,10 +22,15 @@ import {
  * Parses an Avro schema (Avro 1.12, "Schema Declaration"). A codec made by `avro()` may stand for a schema inside.
  *
  * @param references schemas whose names it may use, each after those that it needs itself.
+ * @param onCodec is told of each codec inside, with the node that its schema became.
  * @throws BusbarError `SCHEMA_INVALID` saying where in the schema and why.
  */
-export function parseSchema(definition: unknown, references: readonly unknown[] = []): SchemaNode {
-  const parser = new Parser()
+export function parseSchema(
+  definition: unknown,
+  references: readonly unknown[] = [],
+  onCodec: (codec: object, node: SchemaNode) => void = () => {},
+): SchemaNode {
+  const parser = new Parser(onCodec)
   for (const reference of references) parser.parse(reference, '', 'a referenced schema')
   return parser.parse(definition, '', 'the schema')
 }
@@ -45,7 +50,12 @@ const orders: readonly unknown[] = ['ascending', 'descending', 'ignore']
 
 class Parser {
   readonly #named = new Map<string, { readonly node: SchemaNode; readonly declaration: unknown }>()
+  readonly #onCodec: (codec: object, node: SchemaNode) => void
   #depth = 0
+
+  constructor(onCodec: (codec: object, node: SchemaNode) => void) {
+    this.#onCodec = onCodec
+  }
 
   /** `namespace` is that of the enclosing definition; `where` says, for messages, which part of the schema this is. */
   parse(definition: unknown, namespace: string, where: string): SchemaNode {
@@ -68,7 +78,11 @@ class Parser {
       throw invalid(where, `a schema is a name, a union (an array) or an object, got ${kindOf(definition)}`)
     }
     const nested = nestedDefinition(definition)
-    if (nested !== undefined) return this.parse(nested, '', where)
+    if (nested !== undefined) {
+      const node = this.parse(nested, '', where)
+      this.#onCodec(definition, node)
+      return node
+    }
     return this.#declared(definition as Declaration, namespace, where)
   }
 
