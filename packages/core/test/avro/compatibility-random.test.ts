@@ -2,8 +2,8 @@ import { javaAvro } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { checkCompatibility } from '../../dist/avro/compatibility.js'
-import { checkDefaults } from '../../dist/avro/default-values.js'
 import { parseSchema } from '../../dist/avro/parse-schema.js'
+import { checkSchemaDefaults } from '../../dist/avro/schema-defaults.js'
 import type { SchemaNode } from '../../dist/avro/schema-node.js'
 import { seededRandom } from '../seeded-random.js'
 import { evolve } from './random-evolution.js'
@@ -26,7 +26,7 @@ interface Pair {
 function parsed(schema: Json): SchemaNode | undefined {
   try {
     const node = parseSchema(schema)
-    checkDefaults(node)
+    checkSchemaDefaults(node)
     return node
   } catch {
     return undefined
