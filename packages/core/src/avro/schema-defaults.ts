@@ -7,7 +7,7 @@ import { nameOf, type RecordNode, type SchemaNode } from './schema-node.js'
  *
  * @throws BusbarError `SCHEMA_INVALID` naming the first field whose default is none.
  */
-export function checkDefaults(schema: SchemaNode): void {
+export function checkSchemaDefaults(schema: SchemaNode): void {
   for (const record of recordsIn(schema)) {
     for (const field of record.fields) {
       if (!('default' in field)) continue
