@@ -35,6 +35,7 @@ export {
   type ProxyVerdict,
 } from './proxy/http-proxy.js'
 export { type TcpProxy, type TcpProxyOptions, tcpProxy } from './proxy/tcp-proxy.js'
+export { pythonForTests } from './python/python-for-tests.js'
 export { ServerUnavailable } from './server-unavailable.js'
 export { postgresForTests, redisForTests, registryForTests, type TestServer } from './servers/for-tests.js'
 export type { RunningServer } from './servers/running-server.js'

@@ -31,31 +31,43 @@ type Corrected<T, Space extends string, Known extends string, Kinds extends stri
         : T extends { readonly type: infer Kind }
           ? Kind extends keyof WellFormed
             ? T extends WellFormed[Kind]
-              ? CorrectedParts<T, Space, Known>
-              : WellFormed[Kind]
+              ? CorrectedParts<T, T, Space, Known>
+              : T extends { readonly name: string; readonly fields: readonly unknown[] }
+                ? CorrectedParts<T, WellFormed[Kind], Space, Known>
+                : WellFormed[Kind]
             : {
                 readonly [K in keyof T]: K extends 'type'
-                  ? Corrected<Kind, Space, Known, keyof WellFormed>
+                  ? Corrected<Kind, Space, Known, 'record' | 'error' | 'enum' | 'fixed' | 'array' | 'map'>
                   : T[K]
               }
           : AvroSchema
 
-/** A declaration that is complete: only the schemas in it are looked at. */
-type CorrectedParts<T, Space extends string, Known extends string> = {
+/** A declaration that lacks nothing itself: only the schemas in it are looked at. The rest is as `Rest` has it. */
+type CorrectedParts<T, Rest, Space extends string, Known extends string> = {
   readonly [K in keyof T]: K extends 'items' | 'values'
     ? Corrected<T[K], Space, Known>
     : K extends 'fields'
-      ? { readonly [I in keyof T[K]]: CorrectedField<T[K][I], NamespaceOf<DeclaredName<T, Space>>, Known> }
-      : T[K]
+      ? CorrectedFields<T[K], NamespaceOf<DeclaredName<T, Space>>, Known>
+      : K extends keyof Rest
+        ? Rest[K]
+        : T[K]
 }
 
-type CorrectedField<F, Space extends string, Known extends string> = F extends { readonly type: infer Kind }
-  ? Kind extends 'array' | 'map'
-    ? F extends WellFormed[Kind]
-      ? CorrectedParts<F, Space, Known>
-      : AvroField & WellFormed[Kind]
-    : { readonly [K in keyof F]: K extends 'type' ? Corrected<Kind, Space, Known, 'array' | 'map'> : F[K] }
-  : F
+type CorrectedFields<Fields, Space extends string, Known extends string> = {
+  readonly [I in keyof Fields]: CorrectedField<Fields[I], Space, Known>
+}
+
+type CorrectedField<F, Space extends string, Known extends string> = F extends AvroField
+  ? F extends { readonly type: infer Kind }
+    ? Kind extends 'array' | 'map'
+      ? F extends WellFormed[Kind]
+        ? CorrectedParts<F, F, Space, Known>
+        : AvroField & WellFormed[Kind]
+      : {
+          readonly [K in keyof F]: K extends 'type' ? Corrected<Kind, Space, Known, 'array' | 'map'> : F[K]
+        }
+    : never
+  : AvroField
 
 /** How a schema in a namespace may call what it knows. */
 type ShortName<Known extends string, Space extends string> = Known extends `${Space}.${infer Name}`

@@ -1,6 +1,7 @@
 import { BusbarError, reasonOf } from '../error.js'
 import type { TapType } from './avsc-step.js'
-import { type BoundsCheck, boundsCheck, Cursor } from './bounds-check.js'
+import { type BoundsCheck, boundsCheck } from './bounds-check.js'
+import { Cursor } from './cursor.js'
 import { readType } from './resolution.js'
 import type { SchemaNode } from './schema-node.js'
 import type { Shape } from './shape.js'

@@ -1,8 +1,10 @@
 import { BusbarError } from '../error.js'
 import type { TapType } from './avsc-step.js'
-import { type BoundsCheck, boundsCheck, Cursor, deepestRecords } from './bounds-check.js'
+import { type BoundsCheck, boundsCheck } from './bounds-check.js'
+import { Cursor, deepestRecords } from './cursor.js'
 import { explain } from './explain.js'
-import { isRecursive, type Shape } from './shape.js'
+import { isRecursive } from './recursion.js'
+import type { Shape } from './shape.js'
 import { writeType } from './write-type.js'
 
 const firstSize = 16_384
@@ -36,8 +38,9 @@ export class Encoder {
     let bytes: Buffer
     try {
       bytes = this.#write(payload, header)
-    } catch (error) {
-      throw this.#refusal(payload, error)
+    } catch {
+      // Without what was thrown: avsc's messages quote values.
+      throw this.#refusal(payload)
     }
     if (this.#check) this.#checkDepth(this.#check, bytes, header)
     return bytes
@@ -62,14 +65,10 @@ export class Encoder {
     }
   }
 
-  #refusal(payload: unknown, error: unknown): BusbarError {
+  #refusal(payload: unknown): BusbarError {
     const doing = `this payload is no ${this.#shape.name}`
     const problems = explain(this.#shape, payload)
     if (problems !== undefined) return new BusbarError('PAYLOAD_INVALID', `${doing}: ${problems}`)
-    if (error instanceof RangeError) {
-      return new BusbarError('PAYLOAD_INVALID', `${doing}: nested too deep, or contains itself`)
-    }
-    // Without the error: avsc's messages quote values.
     return new BusbarError('ENCODE_FAILED', `${doing}, and gives different values each time that it is read`)
   }
 

@@ -1,81 +1,87 @@
 import { reasonOf } from '../error.js'
 import { expectedOf, isObject, isRaw, kindOf, wrappedBranch } from './raw-values.js'
-import type { Shape } from './shape.js'
+import type { BoundConversion, Shape, UnionShape } from './shape.js'
 import { choose } from './union-choice.js'
 
 const mostProblems = 10
-const deepest = 1_000
 
 /** What is wrong with a payload: `address.zip: missing; age: expected int, got string`. Never holds a value of it. */
 export function explain(shape: Shape, payload: unknown): string | undefined {
-  const problems: string[] = []
-  find(shape, payload, [], problem => problems.push(problem))
-  if (problems.length === 0) return undefined
-  const shown = problems.slice(0, mostProblems).join('; ')
-  return problems.length > mostProblems ? `${shown}; and more` : shown
+  const search = new Search()
+  try {
+    search.look(shape, payload, [])
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    search.problems.push('nested too deep, or contains itself')
+  }
+  if (search.problems.length === 0) return undefined
+  const shown = search.problems.slice(0, mostProblems).join('; ')
+  return search.isOver ? `${shown}; and more` : shown
 }
 
-function find(
-  shape: Shape,
-  value: unknown,
-  path: readonly string[],
-  found: (problem: string) => number,
-): void {
-  const problem = (text: string): number => found(path.length > 0 ? `${path.join('.')}: ${text}` : text)
-  if (value === undefined) return void problem('missing')
-  if (path.length > deepest) return void problem(`nested deeper than ${deepest} levels`)
-  let raw: unknown = value
-  if (shape.conversion) {
+class Search {
+  readonly problems: string[] = []
+
+  /** A payload that is wrong all over need not be looked at to its end. */
+  get isOver(): boolean {
+    return this.problems.length > mostProblems
+  }
+
+  look(shape: Shape, value: unknown, path: readonly string[]): void {
+    if (this.isOver) return
+    if (value === undefined) this.#note(path, 'missing')
+    else if (shape.conversion) this.#converted(shape, shape.conversion, value, path)
+    else if (isRaw(shape, value)) this.#inside(shape, value, path)
+    else this.#unexpected(path, shape, value)
+  }
+
+  #converted(shape: Shape, conversion: BoundConversion, value: unknown, path: readonly string[]): void {
+    let raw: unknown
     try {
-      raw = shape.conversion.toAvro(value)
+      raw = conversion.toAvro(value)
     } catch (error) {
-      const why = shape.conversion.isCustom ? ` (${reasonOf(error)})` : ''
-      return void problem(`expected ${expectedOf(shape)}, got ${kindOf(value)}${why}`)
+      this.#unexpected(path, shape, value, conversion.isCustom ? ` (${reasonOf(error)})` : '')
+      return
     }
-  }
-  if (!isRaw(shape, raw)) {
-    if (!shape.conversion?.isCustom)
-      return void problem(`expected ${expectedOf(shape)}, got ${kindOf(value)}`)
     const expected = expectedOf({ ...shape, conversion: undefined })
-    return void problem(`its conversion gave ${kindOf(raw)}, expected ${expected}`)
+    if (isRaw(shape, raw)) this.#inside(shape, raw, path)
+    else if (!conversion.isCustom) this.#unexpected(path, shape, value)
+    else this.#note(path, `its conversion gave ${kindOf(raw)}, expected ${expected}`)
   }
-  inside(shape, raw, path, found, problem)
-}
 
-function inside(
-  shape: Shape,
-  value: unknown,
-  path: readonly string[],
-  found: (problem: string) => number,
-  problem: (text: string) => number,
-): void {
-  // A payload that is wrong all over need not be looked at to its end: ten problems are shown.
-  const deeper = (child: Shape, childValue: unknown, name: string): boolean => {
-    let count = 0
-    find(child, childValue, [...path, name], text => {
-      count = found(text)
-      return count
-    })
-    return count <= mostProblems
+  #inside(shape: Shape, value: unknown, path: readonly string[]): void {
+    if (shape.kind === 'record') {
+      for (const field of shape.fields) {
+        const own = fieldOf(value as object, field.name)
+        if (own !== undefined || !field.default) this.look(field.shape, own, [...path, field.name])
+      }
+    } else if (shape.kind === 'array') {
+      for (const [index, item] of (value as readonly unknown[]).entries()) {
+        if (this.isOver) return
+        this.look(shape.items, item, [...path, String(index)])
+      }
+    } else if (shape.kind === 'map') {
+      for (const [key, each] of Object.entries(value as object)) {
+        if (this.isOver) return
+        if (key.isWellFormed()) this.look(shape.values, each, [...path, key])
+        else this.#note(path, 'a key has an unpaired surrogate')
+      }
+    } else if (shape.kind === 'union') this.#branch(shape, value, path)
   }
-  if (shape.kind === 'record') {
-    shape.fields.every(field => {
-      const own = fieldOf(value as object, field.name)
-      return (own === undefined && field.default !== undefined) || deeper(field.shape, own, field.name)
-    })
-  } else if (shape.kind === 'array') {
-    // A copy has no holes: they are missing items, too.
-    Array.from(value as readonly unknown[]).every((item, index) => deeper(shape.items, item, String(index)))
-  } else if (shape.kind === 'map') {
-    Object.entries(value as object).every(([key, each]) => {
-      if (!key.isWellFormed()) return problem('a key has an unpaired surrogate') <= mostProblems
-      return deeper(shape.values, each, key)
-    })
-  } else if (shape.kind === 'union') {
-    const branch = shape.isWrapped ? wrappedBranch(shape.branches, value) : chosen(shape.branches, value)
-    const meant = branch && shape.branches[branch.index]
-    if (!meant) problem(`expected ${expectedOf(shape)}, got ${kindOf(value)}`)
-    else find(meant, branch.value, shape.isWrapped && value !== null ? [...path, meant.name] : path, found)
+
+  #branch(union: UnionShape, value: unknown, path: readonly string[]): void {
+    const branch = union.isWrapped ? wrappedBranch(union.branches, value) : chosen(union.branches, value)
+    const meant = branch && union.branches[branch.index]
+    if (!meant) this.#unexpected(path, union, value)
+    else this.look(meant, branch.value, union.isWrapped && value !== null ? [...path, meant.name] : path)
+  }
+
+  #unexpected(path: readonly string[], shape: Shape, value: unknown, why = ''): void {
+    this.#note(path, `expected ${expectedOf(shape)}, got ${kindOf(value)}${why}`)
+  }
+
+  #note(path: readonly string[], text: string): void {
+    this.problems.push(path.length > 0 ? `${path.join('.')}: ${text}` : text)
   }
 }
 
@@ -92,7 +98,7 @@ function chosen(
 }
 
 /** A field of a payload. What every object inherits is none, whatever its name. */
-export function fieldOf(value: object, name: string): unknown {
+function fieldOf(value: object, name: string): unknown {
   if (name in Object.prototype && !Object.hasOwn(value, name)) return undefined
   return isObject(value) ? value[name] : undefined
 }

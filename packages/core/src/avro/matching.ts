@@ -6,7 +6,7 @@ import {
   LongAsDouble,
   LongAsFloat,
   LongReader,
-} from './read-steps.js'
+} from './read-primitives.js'
 import { nameOf, type SchemaNode } from './schema-node.js'
 import type { Shape } from './shape.js'
 

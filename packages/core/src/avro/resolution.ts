@@ -4,10 +4,10 @@ import { boundsCheck } from './bounds-check.js'
 import { defaultValue } from './default-value.js'
 import { logicalMismatch } from './logical-mismatch.js'
 import { matchingBranch, namesMatch, primitiveReader } from './matching.js'
+import { FixedReader } from './read-primitives.js'
 import {
   ConvertingReader,
   EnumReader,
-  FixedReader,
   MapReader,
   RecordReader,
   Skipper,
@@ -114,7 +114,8 @@ class Resolver {
     }
     const targets = new Map([...sources].map(([field, source]) => [source, field]))
     const isSame =
-      missing.length === 0 && writer.fields.every(({ name }, i) => targets.get(name) === reader.fields[i])
+      writer.fields.length === reader.fields.length &&
+      writer.fields.every(({ name }, index) => sources.get(reader.fields[index] as FieldShape) === name)
     step.type = avscRecord(
       writer.fields.map(({ name, type }, index) => {
         const target = targets.get(name)

@@ -66,7 +66,7 @@ export type NamesIn<T, Space extends string> = string extends T
           ? Kind extends keyof WellFormed
             ? T extends WellFormed[Kind]
               ? NamesInDeclaration<T, Space>
-              : Malformed
+              : Malformed | NamesInDeclaration<T, Space>
             : NamesIn<Kind, Space>
           : T extends AvroCodec<never, unknown, infer Type>
             ? Type extends `${string} ${infer Name}`

@@ -8,7 +8,12 @@ import type { PrimitiveName } from './schema-node.js'
  * `avro()` infers the payload's type from a literal. A value of this type that is not known at compile time, such as
  * one that was loaded from a file, is accepted as well; its payload is `unknown`.
  */
-export type AvroSchema = PrimitiveName | OtherText | readonly AvroSchema[] | AvroDeclaration | SomeAvroCodec
+export type AvroSchema =
+  | PrimitiveName
+  | OtherText
+  | readonly AvroSchema[]
+  | AvroDeclaration
+  | (SomeAvroCodec & NoDeclaration)
 
 /** A codec of `avro()`. */
 export interface AvroCodec<In, Out = In, Type = string> extends Codec<In, Out> {
@@ -20,12 +25,17 @@ export interface AvroCodec<In, Out = In, Type = string> extends Codec<In, Out> {
   readonly describes: Type
 }
 
-export type SomeAvroCodec = AvroCodec<never, unknown>
+type SomeAvroCodec = AvroCodec<never, unknown>
 
 /** Any other text. Written so, editors still propose the texts that it is in a union with. */
-type OtherText = string & {}
+type OtherText = string & NoDeclaration
 
-export type AvroDeclaration =
+/** Lets editors, once `type` is written, propose only the keys of that declaration, and no methods of texts or codecs. */
+interface NoDeclaration {
+  readonly type?: undefined
+}
+
+type AvroDeclaration =
   | AvroRecordSchema
   | AvroEnumSchema
   | AvroFixedSchema
@@ -95,12 +105,12 @@ interface DecimalAttributes {
   readonly doc?: string | undefined
 }
 
-export interface AvroPrimitiveSchema extends DecimalAttributes {
+interface AvroPrimitiveSchema extends DecimalAttributes {
   readonly type: PrimitiveName
 }
 
 /** A schema, or the name of one, once more in an object. Also what a schema looks like whose `type` is just text. */
-export interface AvroNestedSchema extends DecimalAttributes {
+interface AvroNestedSchema extends DecimalAttributes {
   readonly type: AvroSchema
 }
 

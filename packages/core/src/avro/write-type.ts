@@ -4,17 +4,14 @@ import type { FieldShape, RecordShape, Shape } from './shape.js'
 import {
   BigIntWriter,
   BytesWriter,
-  ConvertingWriter,
-  DefaultWriter,
   EnumWriter,
   FixedWriter,
   FloatWriter,
   LongWriter,
   MapWriter,
-  RecordWriter,
   TextWriter,
-  UnionWriter,
-} from './write-steps.js'
+} from './write-primitives.js'
+import { ConvertingWriter, DefaultWriter, RecordWriter, UnionWriter } from './write-steps.js'
 
 /** A type of avsc that writes the payloads of a shape, and throws for anything else. */
 export function writeType(shape: Shape): TapType {

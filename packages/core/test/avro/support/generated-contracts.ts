@@ -1,3 +1,5 @@
+import { header } from './compile.js'
+
 /**
  * A module of events with Avro schemas of 30 fields each, and a handler and a publish for each, as text: primitives,
  * enums, unions plain and wrapped, nested records, logical types, defaults, references, arrays and maps.
@@ -6,14 +8,6 @@ export function generatedContracts(count: number): string {
   const contracts = Array.from({ length: count }, (_, index) => contract(index))
   return `${header}\n${contracts.join('\n')}`
 }
-
-/** The same imports and no events: what the compiler does before it comes to a schema. */
-export const header = `import { type Bus, defineEvent } from '@busbar/core'
-import type { AvroFunction } from '@busbar/core/avro'
-declare const avro: AvroFunction
-declare const bus: Bus
-void [avro, bus, defineEvent]
-`
 
 // Each schema has names of its own, as real ones do: the compiler must not be able to reuse what it knows of another.
 function contract(n: number): string {
