@@ -2,8 +2,9 @@ import { BusbarError } from '@busbar/core'
 import { docs } from './docs.js'
 import { Failure } from './failure.js'
 import type { Command, ExitCode, Io } from './io.js'
+import { check, push } from './schemas.js'
 
-const commands: readonly Command[] = [docs]
+const commands: readonly Command[] = [docs, check, push]
 
 /** Runs what the arguments say. Whatever goes wrong is told on `err`; nothing is thrown. */
 export async function main(args: readonly string[], io: Io): Promise<ExitCode> {
@@ -54,7 +55,10 @@ function explained(thrown: unknown): string {
     if (thrown.helpOf === undefined) return thrown.message
     return `${thrown.message}\nSee: busbar ${thrown.helpOf === '' ? '' : `${thrown.helpOf} `}--help`
   }
-  if (thrown instanceof BusbarError) return `${thrown.message} (${thrown.code})`
+  if (thrown instanceof BusbarError) {
+    const from = ' (from SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN)'
+    return `${thrown.message}${thrown.code === 'REGISTRY_DENIED' ? from : ''} (${thrown.code})`
+  }
   const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
   return `something unexpected went wrong, please report it\n${detail}`
 }

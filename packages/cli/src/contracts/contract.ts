@@ -17,3 +17,17 @@ export function inOrder(contracts: readonly Contract[]): readonly Contract[] {
 export function compare(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0
 }
+
+/** `Map.groupBy`, which Node 20 does not have. */
+export function grouped<T>(
+  values: readonly T[],
+  by: (value: T) => string,
+): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>()
+  for (const value of values) {
+    const group = groups.get(by(value))
+    if (group) group.push(value)
+    else groups.set(by(value), [value])
+  }
+  return groups
+}
