@@ -169,13 +169,12 @@ function sourcesOf(writer: RecordNode, reader: RecordShape): Map<FieldShape, str
 
 function symbols(writer: Extract<SchemaNode, { kind: 'enum' }>, reader: EnumShape, where: string): TapType {
   if (!namesMatch(writer, reader)) throw otherName(writer, reader, where)
-  return new EnumReader(
-    writer.symbols.map(symbol => {
-      if (reader.indexes.has(symbol)) return symbol
-      const why = `enum ${reader.name}: the reader has neither the writer's symbol ${symbol} nor a default`
-      return reader.default ?? incompatible(why, where)
-    }),
-  )
+  const known = writer.symbols.map(symbol => (reader.indexes.has(symbol) ? symbol : reader.default))
+  return new EnumReader(known, index => {
+    const symbol = writer.symbols[index] ?? ''
+    const why = `enum ${reader.name}: the reader has neither the writer's symbol ${symbol} nor a default`
+    return incompatible(why, where)
+  })
 }
 
 function otherName(writer: SchemaNode, reader: Shape, where: string): BusbarError {
