@@ -4,15 +4,16 @@ import type { CompatibilityLevel, CompatibilityVerdict } from './registry-client
 
 /**
  * Whether a schema may follow the versions of a subject, oldest first. JSON Schemas are not compared; another format
- * than before is refused, as everywhere.
+ * than before is refused.
+ *
+ * @throws BusbarError `SCHEMA_INVALID` for defaults that don't have their types.
  */
 export function verdictOf(
   level: CompatibilityLevel,
   schema: MemorySchema,
   versions: readonly MemorySchema[],
 ): CompatibilityVerdict {
-  if (level === 'NONE') return { compatible: true, reasons: [] }
-  const compared = level.endsWith('_TRANSITIVE') ? versions : versions.slice(-1)
+  const compared = level === 'NONE' ? [] : level.endsWith('_TRANSITIVE') ? versions : versions.slice(-1)
   const other = compared.find(({ type }) => type !== schema.type)
   if (other)
     return { compatible: false, reasons: [`it is ${schema.type}, and a version before it ${other.type}`] }

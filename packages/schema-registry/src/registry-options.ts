@@ -21,7 +21,8 @@ export interface CacheOptions {
   readonly versions?: number
   /**
    * How long a failure is the answer to the same question, in milliseconds: an id that is unknown, a schema that is not
-   * registered; and to every question when the registry does not answer. 0: not at all. Default: 1,000.
+   * registered; and to every question when the registry does not answer. 0: not at all. Longer than retries take in all,
+   * it makes dead letters of what would have come right. Default: 250.
    */
   readonly failureMs?: number
   /** Failures that are remembered. Default: 1,000. */
@@ -44,7 +45,7 @@ export function resolveOptions(where: string, options: RegistryOptions): Resolve
     cache: {
       entries: numberOption(where, 'cache.entries', cache.entries ?? 1_000, 1),
       versions: numberOption(where, 'cache.versions', cache.versions ?? 20, 1),
-      failureMs: numberOption(where, 'cache.failureMs', cache.failureMs ?? 1_000, 0),
+      failureMs: numberOption(where, 'cache.failureMs', cache.failureMs ?? 250, 0),
       failures: numberOption(where, 'cache.failures', cache.failures ?? 1_000, 1),
     },
   }

@@ -6,10 +6,10 @@ import {
   describe,
   type Sides,
 } from './compatibility-problem.js'
-import { checkDefaults } from './default-values.js'
 import { explainIncompatibility } from './explain-incompatibility.js'
 import { logicalTypeChanges } from './logical-type-changes.js'
 import { parseSchema } from './parse-schema.js'
+import { checkSchemaDefaults } from './schema-defaults.js'
 import type { SchemaNode } from './schema-node.js'
 
 export type { CompatibilityProblem, CompatibilityRule }
@@ -36,7 +36,7 @@ export const compatibilityModes = [
 ] as const
 
 /** An Avro schema: its definition as plain JSON, a codec of `avro()`, or the `SchemaDocument` of one. */
-export type AvroSource = unknown
+type AvroSource = unknown
 
 /** A version with what a registry knows of it. */
 export interface EarlierVersion {
@@ -80,7 +80,7 @@ export function checkCompatibility(question: CompatibilityQuestion): Compatibili
     throw new BusbarError('CONFIG_INVALID', `"${String(mode)}" is no compatibility mode: use one of ${modes}`)
   }
   const schema = parse(question)
-  checkDefaults(schema)
+  checkSchemaDefaults(schema)
   const problems: CompatibilityProblem[] = []
   const warnings: CompatibilityProblem[] = []
   for (const { node, version, sides } of versionsToCheck(mode, against)) {

@@ -28,7 +28,7 @@ export function defineConversion<Raw, Value>(conversion: Conversion<Raw, Value>)
 
 /**
  * The logical types that are converted unless `conversions` says otherwise, each with the Avro type that it belongs to
- * (Avro 1.12, "Logical Types"). On another Avro type a logical type is ignored, as the specification asks.
+ * (Avro 1.12, "Logical Types"). `avro()` refuses one of them on another Avro type.
  */
 export interface StandardValues {
   'long timestamp-millis': Date
@@ -40,4 +40,5 @@ export interface StandardValues {
   'bytes decimal': string
   'fixed decimal': string
   'string uuid': string
+  'fixed uuid': string
 }

@@ -1,12 +1,12 @@
 import type { Conversion, StandardValues } from './conversion.js'
 import type { BranchName, Describe } from './describe.js'
 import type { Hidden } from './hidden.js'
+import type { Context, Inference } from './inference.js'
 import type { AvroOptions } from './options.js'
 import type { AvroCodec, AvroField } from './schema.js'
 import type {
   DeclaredName,
   Definition,
-  DefinitionsOf,
   FullName,
   InlineKind,
   NamespaceOf,
@@ -28,45 +28,6 @@ export type AvroOutput<S, O extends AvroOptions = object> = Hidden<
   S,
   TypeOf<S, '', Inference<S, O, 'output'>, never>
 >
-
-/** What stays the same all over a schema. */
-interface Context {
-  readonly schema: unknown
-  readonly options: AvroOptions
-  readonly use: 'input' | 'output'
-  readonly definitions: unknown
-  readonly primitives: Primitives<unknown>
-  readonly conversions: unknown
-}
-
-interface Inference<S, O, Use> {
-  readonly schema: S
-  readonly options: O
-  readonly use: Use
-  readonly definitions: DefinitionsOf<S>
-  readonly primitives: Primitives<LongOf<Option<O, 'long'>>>
-  readonly conversions: Option<O, 'conversions'>
-}
-
-/** An option that was given; `object`, which has no keys, where none was. */
-type Option<O, Name extends string> = Name extends keyof O
-  ? O[Name] extends undefined
-    ? object
-    : NonNullable<O[Name]>
-  : object
-
-type LongOf<Choice> = Choice extends 'bigint' ? bigint : number
-
-interface Primitives<Long> {
-  null: null
-  boolean: boolean
-  int: number
-  long: Long
-  float: number
-  double: number
-  bytes: Uint8Array
-  string: string
-}
 
 /**
  * `Space` is the namespace that the schema stands in, `Open` the full names of the records that it is inside of.

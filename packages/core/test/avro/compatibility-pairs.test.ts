@@ -1,7 +1,7 @@
-import { javaAvro, schemaPairs } from '@busbar/testkit'
+import { javaAvro, schemaHistories, schemaPairs } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkCompatibility } from '../../dist/avro/compatibility.js'
+import { checkCompatibility, compatibilityModes } from '../../dist/avro/compatibility.js'
 
 const test = suite('checkCompatibility on pairs of schemas')
 const java = await javaAvro()
@@ -33,6 +33,16 @@ for (const { name, older, newer, backward, forward, deviations = [] } of schemaP
       }
     })
   }
+}
+
+for (const { name, versions, newer, allowedBy } of schemaHistories) {
+  test(`${name}: allowed by ${allowedBy.join(', ')}`, () => {
+    const against = versions.map(schema => ({ schema }))
+    const allowed = compatibilityModes.filter(
+      mode => mode !== 'NONE' && checkCompatibility({ mode, schema: newer, against }).compatible,
+    )
+    assert.equal(allowed.toSorted(), allowedBy.toSorted())
+  })
 }
 
 test.run()

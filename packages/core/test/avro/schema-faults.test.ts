@@ -65,6 +65,11 @@ avro({ type: 'record', name: 'X', 'connect.version': 1, fields: [{ name: 'a', ty
 avro({ type: 'enum', name: 'a.b.E', symbols: ['A'], default: 'A', aliases: ['F'] })
 avro([])
 avro({ type: { type: { type: 'int' } } })
+const Parsed = defineEvent('parsed', { schema: avro({ type: 'record', name: 'X', fields: [{ name: 'a', type: JSON.parse('1') }] }) })
+bus.subscribe(Parsed, ({ a }) => {
+  // @ts-expect-error unknown, and not any
+  a.b
+})
 avro({ type: 'record', name: 'X', fields: [{ name: 'a', type: loaded }, { name: 'b', type: ['null', loaded] }] })
 const parsed = avro(JSON.parse('{}') as AvroSchema)
 avro({ type: 'record', name: 'X', fields: [{ name: 'a', type: parsed }, { name: 'b', type: 'NamedInside' }] })

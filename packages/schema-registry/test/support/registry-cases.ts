@@ -127,6 +127,7 @@ export const registryCases: readonly RegistryCase[] = [
         { type: 'nonsense' },
         { type: 'record', name: 'User', fields: [field('a', 'Missing')] },
         { type: 'record', name: 'User' },
+        { type: 'record', name: 'User', fields: [field('a', 'int', { default: 'none' })] },
         { type: 'enum', name: 'E', symbols: ['a', 'a'] },
       ]) {
         await rejects(() => registry.register(subject, avroSchema(definition)), 'SCHEMA_INVALID')

@@ -21,6 +21,15 @@ export interface Deviation {
   readonly why: string
 }
 
+/** Versions of a schema, oldest first, of which each may follow the one before by BACKWARD; and one to come. */
+export interface SchemaHistory {
+  readonly name: string
+  readonly versions: readonly unknown[]
+  readonly newer: unknown
+  /** The modes that allow the one to come. */
+  readonly allowedBy: readonly string[]
+}
+
 type Json = Readonly<Record<string, unknown>>
 
 export const record = (name: string, fields: readonly Json[] = [], more: Json = {}): Json => ({

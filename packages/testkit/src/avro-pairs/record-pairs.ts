@@ -5,6 +5,12 @@ const email = field('email', 'string')
 const user = (...fields: Readonly<Record<string, unknown>>[]) => record('User', fields)
 const inOrder = (type: unknown, more = {}) => record('Order', [field('buyer', type, more)])
 
+/** The newer A has no match in the older one but by the substitute's alias; B knows only A. */
+const nodeB = record('B', [field('a', ['null', 'A'])])
+const nodeA = record('A', [field('b', ['null', nodeB])])
+const stricterA = record('A', [field('b', ['null', nodeB]), field('n', 'int')])
+const substituteA = record('Substitute', [], { aliases: ['A'] })
+
 /** Fields that come, go, move, are renamed; nested and recursive records. */
 export const recordPairs: readonly SchemaPair[] = [
   pair('nothing changes', user(id, email), user(id, email), BOTH),
@@ -75,6 +81,12 @@ export const recordPairs: readonly SchemaPair[] = [
       says: 'error',
       why: 'two fields of the records match one of the reader: it throws',
     },
+    {
+      by: 'registry',
+      direction: 'backward',
+      says: 'error',
+      why: 'Java throws: it answers 422, as for a schema that is none',
+    },
   ),
   pair('a record is renamed', record('User', [id]), record('Person', [id]), NEITHER),
   pair(
@@ -141,5 +153,17 @@ export const recordPairs: readonly SchemaPair[] = [
     record('Nothing'),
     record('Nothing', [field('a', 'null', { default: null })]),
     BOTH,
+  ),
+  pair(
+    'a recursive record that only another branch of a union stands in for',
+    record('Root', [field('any', nodeA), field('b', 'B')]),
+    record('Root', [field('any', [stricterA, substituteA]), field('b', 'B')]),
+    NEITHER,
+    ...(['java', 'registry'] as const).map(by => ({
+      by,
+      direction: 'backward' as const,
+      says: true,
+      why: 'Java keeps that B is readable, which it concluded while A was still taken to be; reading then fails',
+    })),
   ),
 ]

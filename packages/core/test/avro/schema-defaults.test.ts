@@ -1,11 +1,11 @@
 import { javaAvro } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkDefaults } from '../../dist/avro/default-values.js'
 import { parseSchema } from '../../dist/avro/parse-schema.js'
+import { checkSchemaDefaults } from '../../dist/avro/schema-defaults.js'
 import { enumOf, field, fixed, record } from './parse-cases.js'
 
-const test = suite('checkDefaults')
+const test = suite('checkSchemaDefaults')
 const java = await javaAvro()
 
 const array = (items: unknown) => ({ type: 'array', items })
@@ -66,7 +66,7 @@ for (const [type, value, problem, javaDiffers] of cases) {
   const name = `${JSON.stringify(value)} for ${JSON.stringify(type)}`
 
   test(`${name}: ${problem ?? 'allowed'}`, () => {
-    const check = () => checkDefaults(parseSchema(schema))
+    const check = () => checkSchemaDefaults(parseSchema(schema))
     if (problem === undefined) return check()
     const message = `this Avro schema is not valid: field a of record A: its default ${problem}`
     assert.throws(check, (error: Error) => {
@@ -90,7 +90,7 @@ test('finds the fields of records that are nested, or recursive', () => {
   const wrong = record('C', [field('x', 'int', { default: 'text' }), field('again', ['null', 'A'])])
   for (const type of [wrong, array(wrong), map(wrong), ['null', wrong]]) {
     assert.throws(
-      () => checkDefaults(parseSchema(record('A', [field('a', type)]))),
+      () => checkSchemaDefaults(parseSchema(record('A', [field('a', type)]))),
       /field x of record C: its default must be an integer of 32 bits/,
     )
   }

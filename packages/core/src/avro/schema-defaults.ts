@@ -7,7 +7,7 @@ import { nameOf, type RecordNode, type SchemaNode } from './schema-node.js'
  *
  * @throws BusbarError `SCHEMA_INVALID` naming the first field whose default is none.
  */
-export function checkDefaults(schema: SchemaNode): void {
+export function checkSchemaDefaults(schema: SchemaNode): void {
   for (const record of recordsIn(schema)) {
     for (const field of record.fields) {
       if (!('default' in field)) continue
@@ -20,7 +20,7 @@ export function checkDefaults(schema: SchemaNode): void {
 }
 
 /** Why a value is no default of a type; undefined if it is one. Says what is wrong, never the value. */
-export function defaultProblem(type: SchemaNode, value: unknown): string | undefined {
+function defaultProblem(type: SchemaNode, value: unknown): string | undefined {
   switch (type.kind) {
     case 'null':
       return value === null ? undefined : expected('null', value)
