@@ -226,15 +226,13 @@ export class Bus implements AsyncDisposable {
     options: SubscribeOptions,
     handler: Handler<EventPayload<E>>,
   ): Subscription
-  subscribe(
-    event: AnyEvent,
-    ...rest: [Handler<never>] | [SubscribeOptions, Handler<never>]
-  ): Subscription {
+  subscribe(event: AnyEvent, ...rest: [Handler<never>] | [SubscribeOptions, Handler<never>]): Subscription {
     const [options, handler] = withOptions<SubscribeOptions, Handler<never>>(rest)
     requireContract('event', event, 'subscribe')
     requireHandler(handler, `subscribe to ${event.name}`)
     return this.#subscribe(event, options, {
-      handle: async context => void (await handler(context.payload as never, context as unknown as EventContext<never>)),
+      handle: async context =>
+        void (await handler(context.payload as never, context as unknown as EventContext<never>)),
     })
   }
 
