@@ -66,7 +66,11 @@ function findingOf(each: SubjectSchema, history: History, pending: readonly Subj
   if (present !== undefined) return { ...base, status: 'ok', version: present }
   const versions = withPending(history.versions, pending)
   const local = compared(each, mode, versions)
-  const warnings = local.warnings.map(({ message }) => `warning: ${message}`)
+  const { unanswered } = history
+  const warnings = [
+    ...(unanswered === undefined ? [] : [`compared here alone, since the registry could not: ${unanswered}`]),
+    ...local.warnings.map(({ message }) => `warning: ${message}`),
+  ]
   if (versions.length === 0) return { ...base, status: 'new', version: undefined }
   const version = versions.at(-1)?.version
   // Where the registry has been asked its word counts; of what is yet to be pushed it knows nothing.

@@ -1,4 +1,4 @@
-import type { SchemaDocument } from '@busbar/core'
+import { BusbarError, type SchemaDocument } from '@busbar/core'
 import type { SchemaRegistryClient, SubjectVersion } from '@busbar/schema-registry'
 import type { History, SchemaStore, StoredVersion } from './schema-store.js'
 
@@ -20,7 +20,17 @@ export class RegistryStore implements SchemaStore {
     const present = await registry.lookup(subject, schema)
     if (present) return { mode, versions: [], present: present.version, verdict: undefined }
     const versions = await this.#versions(subject, mode.endsWith('_TRANSITIVE') ? numbers : numbers.slice(-1))
-    return { mode, versions, present: undefined, verdict: await registry.check(subject, schema) }
+    return { mode, versions, present: undefined, ...(await this.#verdict(subject, schema)) }
+  }
+
+  /** Some registries cannot compare with a version that refers to other subjects, and call ours invalid for it. */
+  async #verdict(subject: string, schema: SchemaDocument): Promise<Pick<History, 'verdict' | 'unanswered'>> {
+    try {
+      return { verdict: await this.#registry.check(subject, schema) }
+    } catch (thrown) {
+      if (!(thrown instanceof BusbarError) || thrown.code !== 'SCHEMA_INVALID') throw thrown
+      return { verdict: undefined, unanswered: thrown.message }
+    }
   }
 
   async push(schemas: Parameters<SchemaStore['push']>[0]): Promise<readonly (number | undefined)[]> {

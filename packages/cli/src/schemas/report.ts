@@ -10,7 +10,7 @@ export interface Report {
 }
 
 /** `version` is the one that it has become. */
-export interface PushedFinding extends Omit<Finding, 'status'> {
+interface PushedFinding extends Omit<Finding, 'status'> {
   readonly status: 'pushed'
 }
 

@@ -17,8 +17,10 @@ export interface History {
   readonly versions: readonly StoredVersion[]
   /** The version that is this very schema. */
   readonly present: number | undefined
-  /** What a registry itself says of the schema; undefined where there is none to ask. */
+  /** What a registry itself says of the schema; undefined where there is none to ask, or it could not say. */
   readonly verdict: { readonly compatible: boolean; readonly reasons: readonly string[] } | undefined
+  /** Why it could not. */
+  readonly unanswered?: string | undefined
 }
 
 /** Where versions of schemas are kept: a registry, or a file. */

@@ -36,7 +36,7 @@ export const compatibilityModes = [
 ] as const
 
 /** An Avro schema: its definition as plain JSON, a codec of `avro()`, or the `SchemaDocument` of one. */
-export type AvroSource = unknown
+type AvroSource = unknown
 
 /** A version with what a registry knows of it. */
 export interface EarlierVersion {

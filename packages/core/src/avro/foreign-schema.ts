@@ -3,7 +3,7 @@ import { parseSchema } from './parse-schema.js'
 import type { SchemaNode } from './schema-node.js'
 
 const mostCharacters = 1_048_576
-const mostParts = 100_000
+const mostParts = 50_000
 const deepest = 500
 
 /**

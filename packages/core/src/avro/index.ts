@@ -5,6 +5,7 @@ export {
   type CompatibilityProblem,
   type CompatibilityQuestion,
   type CompatibilityResult,
+  type CompatibilityRule,
   checkCompatibility,
   compatibilityModes,
   type EarlierVersion,

@@ -1,4 +1,5 @@
 import { avscType, type TapType } from './avsc-step.js'
+import { promotions, simpleName } from './can-read.js'
 import {
   BigIntReader,
   BytesAsText,
@@ -10,37 +11,27 @@ import {
 import { nameOf, type SchemaNode } from './schema-node.js'
 import type { Shape } from './shape.js'
 
-/** What else each primitive type can be read as. */
-const promotions: Readonly<Record<string, readonly string[]>> = {
-  int: ['long', 'float', 'double'],
-  long: ['float', 'double'],
-  float: ['double'],
-  string: ['bytes'],
-  bytes: ['string'],
-}
-
-/** Whether a writer's named type is a reader's: by unqualified name, or by alias. */
+/** Whether a writer's named type is a reader's: by name without namespace, or by alias. */
 export function namesMatch(writer: SchemaNode, reader: Shape): boolean {
   const name = nameOf(writer)
-  if (unqualified(name) === unqualified(reader.name)) return true
+  if (simpleName(name) === simpleName(reader.name)) return true
   return 'aliases' in reader && reader.aliases.includes(name)
 }
 
 /**
- * The branch of a reader's union for what was written with another schema: that of the same type, and by the full name
- * before others; without one the first that the writer's can be promoted to. The specification says "the first schema
- * that matches", which would read text as bytes from `['bytes', 'string']`; Java prefers the same type, and so do we.
+ * The branches of a reader's union that may be for what was written with another schema, the best first: of the same
+ * type, and by the full name before others; without one those that the writer's can be promoted to. The specification says
+ * "the first schema that matches", which would read text as bytes from `['bytes', 'string']`; Java prefers the same
+ * type, and so do we.
  */
-export function matchingBranch(writer: SchemaNode, branches: readonly Shape[]): Shape | undefined {
+export function matchingBranches(writer: SchemaNode, branches: readonly Shape[]): readonly Shape[] {
   const same = branches.filter(({ kind }) => kind === writer.kind)
   if (!('name' in writer)) {
-    return same[0] ?? branches.find(({ kind }) => promotions[writer.kind]?.includes(kind))
+    return same.length > 0 ? same : branches.filter(({ kind }) => promotions[writer.kind]?.includes(kind))
   }
-  return (
-    same.find(({ name }) => name === writer.name) ??
-    same.find(branch => 'aliases' in branch && branch.aliases.includes(writer.name)) ??
-    same.find(branch => namesMatch(writer, branch))
-  )
+  const isExact = ({ name }: Shape): boolean => name === writer.name
+  const named = same.filter(branch => namesMatch(writer, branch))
+  return [...named.filter(isExact), ...named.filter(branch => !isExact(branch))]
 }
 
 /** A type that reads a writer's primitive as a reader's; undefined if that cannot be. */
@@ -69,8 +60,4 @@ export function primitiveReader(writer: SchemaNode, reader: Shape, where: string
     case 'union':
       return undefined
   }
-}
-
-function unqualified(name: string): string {
-  return name.slice(name.lastIndexOf('.') + 1)
 }

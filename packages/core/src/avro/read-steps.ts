@@ -7,18 +7,24 @@ import type { BoundConversion } from './shape.js'
 // All of these read bytes that a bounds check has passed.
 
 export class EnumReader extends Step {
-  readonly #symbols: readonly (string | BusbarError)[]
+  readonly #symbols: readonly (string | undefined)[]
+  readonly #refuse: (index: number) => BusbarError
 
-  /** The reader's symbol for each of the writer's; an error for those that the reader does not have. */
-  constructor(symbols: readonly (string | BusbarError)[]) {
+  /**
+   * @param symbols the reader's symbol for each of the writer's, where it has one.
+   * @param refuse the error for one that it does not have.
+   */
+  constructor(symbols: readonly (string | undefined)[], refuse: (index: number) => BusbarError) {
     super()
     this.#symbols = symbols
+    this.#refuse = refuse
   }
 
   override _read(tap: Tap): string {
-    const symbol = this.#symbols[tap.readLong()]
-    if (typeof symbol === 'string') return symbol
-    throw again(symbol)
+    const index = tap.readLong()
+    const symbol = this.#symbols[index]
+    if (symbol === undefined) throw this.#refuse(index)
+    return symbol
   }
 }
 
@@ -150,6 +156,6 @@ function blockCount(tap: Tap): number {
 }
 
 /** An error that was made with the plan, anew for each record that meets it. */
-function again(error: BusbarError | undefined): BusbarError {
-  return new BusbarError(error?.code ?? 'INTERNAL', error?.message ?? 'an index was not checked')
+function again({ code, message }: BusbarError): BusbarError {
+  return new BusbarError(code, message)
 }

@@ -3,7 +3,7 @@ import { avscRecord, avscType, type TapType } from './avsc-step.js'
 import { boundsCheck } from './bounds-check.js'
 import { defaultValue } from './default-value.js'
 import { logicalMismatch } from './logical-mismatch.js'
-import { matchingBranch, namesMatch, primitiveReader } from './matching.js'
+import { matchingBranches, namesMatch, primitiveReader } from './matching.js'
 import { FixedReader } from './read-primitives.js'
 import {
   ConvertingReader,
@@ -61,11 +61,19 @@ class Resolver {
   }
 
   #readersUnion(writer: SchemaNode, reader: UnionShape, where: string): TapType {
-    const branch = matchingBranch(writer, reader.branches)
-    if (!branch)
-      throw incompatible(`no branch of the reader's union matches the writer's ${nameOf(writer)}`, where)
-    const type = this.of(writer, branch, where)
-    return reader.isWrapped && branch.kind !== 'null' ? new WrappingReader(type, branch.name) : type
+    let first: BusbarError | undefined
+    for (const branch of matchingBranches(writer, reader.branches)) {
+      try {
+        const type = this.of(writer, branch, where)
+        return reader.isWrapped && branch.kind !== 'null' ? new WrappingReader(type, branch.name) : type
+      } catch (error) {
+        if (!(error instanceof BusbarError)) throw error
+        first ??= error
+      }
+    }
+    throw (
+      first ?? incompatible(`no branch of the reader's union matches the writer's ${nameOf(writer)}`, where)
+    )
   }
 
   #raw(writer: SchemaNode, reader: Shape, where: string): TapType {
@@ -169,13 +177,12 @@ function sourcesOf(writer: RecordNode, reader: RecordShape): Map<FieldShape, str
 
 function symbols(writer: Extract<SchemaNode, { kind: 'enum' }>, reader: EnumShape, where: string): TapType {
   if (!namesMatch(writer, reader)) throw otherName(writer, reader, where)
-  return new EnumReader(
-    writer.symbols.map(symbol => {
-      if (reader.indexes.has(symbol)) return symbol
-      const why = `enum ${reader.name}: the reader has neither the writer's symbol ${symbol} nor a default`
-      return reader.default ?? incompatible(why, where)
-    }),
-  )
+  const known = writer.symbols.map(symbol => (reader.indexes.has(symbol) ? symbol : reader.default))
+  return new EnumReader(known, index => {
+    const symbol = writer.symbols[index] ?? ''
+    const why = `enum ${reader.name}: the reader has neither the writer's symbol ${symbol} nor a default`
+    return incompatible(why, where)
+  })
 }
 
 function otherName(writer: SchemaNode, reader: Shape, where: string): BusbarError {

@@ -20,7 +20,7 @@ export function checkSchemaDefaults(schema: SchemaNode): void {
 }
 
 /** Why a value is no default of a type; undefined if it is one. Says what is wrong, never the value. */
-export function defaultProblem(type: SchemaNode, value: unknown): string | undefined {
+function defaultProblem(type: SchemaNode, value: unknown): string | undefined {
   switch (type.kind) {
     case 'null':
       return value === null ? undefined : expected('null', value)

@@ -22,16 +22,16 @@ interface Common<Kind extends string> {
   readonly conversion: BoundConversion | undefined
 }
 
-export interface PrimitiveShape extends Common<PrimitiveName> {
+interface PrimitiveShape extends Common<PrimitiveName> {
   /** Of a `long`: whether its raw value is a bigint. */
   readonly isBigInt: boolean
 }
 
-export interface ArrayShape extends Common<'array'> {
+interface ArrayShape extends Common<'array'> {
   readonly items: Shape
 }
 
-export interface MapShape extends Common<'map'> {
+interface MapShape extends Common<'map'> {
   readonly values: Shape
 }
 
@@ -62,7 +62,7 @@ export interface EnumShape extends Common<'enum'> {
   readonly default: string | undefined
 }
 
-export interface FixedShape extends Common<'fixed'> {
+interface FixedShape extends Common<'fixed'> {
   readonly aliases: readonly string[]
   readonly size: number
 }

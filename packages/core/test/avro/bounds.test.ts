@@ -15,6 +15,9 @@ function failure(schema: unknown, bytes: Uint8Array): string {
   return message.slice(message.lastIndexOf(': ') + 2)
 }
 
+const repeated = (times: number, ...bytes: readonly number[]): number[] =>
+  Array.from({ length: times }, () => bytes).flat()
+
 const varint = (value: bigint): number[] => {
   let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n))
   const bytes: number[] = []
@@ -45,13 +48,13 @@ const cases: readonly (readonly [string, unknown, readonly number[], string])[] 
   [
     'a long of 65 bits',
     'long',
-    [...Array(9).fill(0xff), 2],
+    [...repeated(9, 0xff), 2],
     'a number of more than 64 bits at byte 0 in the value',
   ],
   [
     'a long in eleven bytes',
     'long',
-    [...Array(10).fill(0x80), 0],
+    [...repeated(10, 0x80), 0],
     'a number of more than 64 bits at byte 0 in the value',
   ],
   ['a long without end', 'long', [0x80, 0x80], 'truncated at byte 2 in the value'],
@@ -81,7 +84,7 @@ const cases: readonly (readonly [string, unknown, readonly number[], string])[] 
   [
     'more doubles than bytes',
     list('double'),
-    [6, ...Array(23).fill(0)],
+    [6, ...repeated(23, 0)],
     'a block of more items than bytes are left at byte 0 in the value',
   ],
   ['2^63 items', list('int'), varint(-(2n ** 63n)), 'truncated at byte 10 in the value'],
@@ -100,7 +103,7 @@ const cases: readonly (readonly [string, unknown, readonly number[], string])[] 
   [
     'nulls in many blocks',
     list('null'),
-    [...Array(101).fill(varint(100n)).flat(), 0],
+    [...repeated(101, ...varint(100n)), 0],
     'more than 10000 items without bytes at byte 202 in the value',
   ],
   [
@@ -155,7 +158,7 @@ test('a record in the middle of a buffer is read as far as it goes', () => {
 test('nesting is bounded, by records', () => {
   const tree = record('T', { name: 'items', type: list('T') })
   const depth = (levels: number) =>
-    Uint8Array.from([...Array(levels - 1).fill(2), 0, ...Array(levels - 1).fill(0)])
+    Uint8Array.from([...repeated(levels - 1, 2), 0, ...repeated(levels - 1, 0)])
   const codec = untyped(tree)
   assert.ok(codec.decode(depth(500), codec.dataSchema))
   assert.is(failure(tree, depth(501)), 'more than 500 records in one another at byte 500 in T')

@@ -1,3 +1,4 @@
+import { type AvroSchema, avro } from '@busbar/core/avro'
 import { javaAvro } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,7 +14,7 @@ import { randomValue } from './random-values.js'
 const test = suite('checkCompatibility on random schemas')
 const java = await javaAvro()
 
-const SEEDS = Number(process.env['COMPATIBILITY_SEEDS'] ?? 3_000)
+const SEEDS = Number(process.env['COMPATIBILITY_SEEDS'] ?? 1_500)
 
 interface Pair {
   readonly seed: number
@@ -87,23 +88,33 @@ if (java !== undefined) {
     )
   })
 
-  const writeAndRead = async (reader: Json, writer: Json, random: () => number) => {
-    const json = JSON.stringify(randomValue(parsed(writer) as SchemaNode, random))
-    const { atEnd } = await java.resolve({ writer, reader, bytes: await java.encode(writer, json) })
-    assert.ok(atEnd)
+  const writeAndRead = async ({ seed, older, newer, moves }: Pair, round: number) => {
+    const json = JSON.stringify(randomValue(parsed(older) as SchemaNode, seededRandom(seed * round)))
+    const bytes = await java.encode(older, json)
+    if (!moves) assert.ok((await java.resolve({ writer: older, reader: newer, bytes })).atEnd)
+    const codecs = codecsOf(older, newer)
+    if (codecs) await codecs.reader.decode(bytes, codecs.writer.dataSchema)
   }
 
-  test('what is written with a compatible schema is read', async () => {
-    const compatible = pairs.filter(({ older, newer, moves }) => !moves && canRead(newer, older).compatible)
-    assert.ok(compatible.length > pairs.length / 8, `${compatible.length} pairs`)
+  test('what is written with a compatible schema is read, by Java and by avro()', async () => {
+    const compatible = pairs.filter(({ older, newer }) => canRead(newer, older).compatible)
+    assert.ok(compatible.length > pairs.length / 4, `${compatible.length} pairs`)
     for (const round of [1, 2, 3]) {
       await Promise.all(
-        compatible.map(({ seed, older, newer }) =>
-          about(seed, [newer, older], writeAndRead(newer, older, seededRandom(seed * round))),
-        ),
+        compatible.map(pair => about(pair.seed, [pair.newer, pair.older], writeAndRead(pair, round))),
       )
     }
   })
+}
+
+/** None where a default is of another branch than the first of a union, which `avro()` does not take. */
+function codecsOf(older: Json, newer: Json) {
+  try {
+    return { writer: avro(older as AvroSchema), reader: avro(newer as AvroSchema) }
+  } catch (error) {
+    assert.match((error as Error).message, /that of a union is one of its first branch's/)
+    return undefined
+  }
 }
 
 test.run()

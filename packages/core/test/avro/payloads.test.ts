@@ -79,7 +79,7 @@ const wrongValues: readonly (readonly [unknown, unknown, RegExp])[] = [
   [{ type: 'enum', name: 'E', symbols: ['A', 'B'] }, 'C', /expected E \(A, B\), got string/],
   [{ type: 'enum', name: 'E', symbols: ['A', 'B'] }, 'constructor', /expected E/],
   [{ type: 'array', items: 'int' }, { length: 0 }, /expected array, got object/],
-  [{ type: 'array', items: 'int' }, new Array(2), /0: missing; 1: missing/],
+  [{ type: 'array', items: 'int' }, Array(2), /0: missing; 1: missing/],
   [{ type: 'map', values: 'int' }, new Map([['a', 1]]), /expected map, got Map/],
   [{ type: 'map', values: 'int' }, [], /got array/],
   [{ type: 'map', values: 'int' }, new Date(), /got Date/],

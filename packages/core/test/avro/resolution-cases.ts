@@ -44,8 +44,8 @@ const colors = (symbols: readonly string[], more: object = {}): AvroSchema => ({
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text))
 const x = field('x', 'int')
 
-function promotion(one: AvroSchema, other: AvroSchema, there: Direction, back: Direction): ResolutionCase {
-  return { name: `${String(one)} and ${String(other)}`, one, other, there, back }
+function promotion(one: string, other: string, there: Direction, back: Direction): ResolutionCase {
+  return { name: `${one} and ${other}`, one, other, there, back }
 }
 
 /** A field that only one of two schemas has, with a default. */
@@ -89,14 +89,8 @@ const defaults: readonly ResolutionCase[] = [
   added('float', 'float', 1.5, 6),
   added('double', 'double', 1e300, 6),
   added('string', 'string', 'ünï', 'a'),
-  added('bytes', 'bytes', '\u00ff\u0000a', bytes('a'), new Uint8Array([255, 0, 97]) as never),
-  added(
-    'fixed',
-    { type: 'fixed', name: 'F', size: 2 },
-    '\u00fea',
-    bytes('ab'),
-    new Uint8Array([254, 97]) as never,
-  ),
+  added('bytes', 'bytes', '\u00ff\u0000a', bytes('a'), new Uint8Array([255, 0, 97])),
+  added('fixed', { type: 'fixed', name: 'F', size: 2 }, '\u00fea', bytes('ab'), new Uint8Array([254, 97])),
   added('enum', colors(['RED', 'GREEN']), 'GREEN', 'RED'),
   added('array', { type: 'array', items: 'int' }, [1, 2], []),
   added('map', { type: 'map', values: 'string' }, { a: 'b' }, {}),
@@ -464,6 +458,16 @@ const unions: readonly ResolutionCase[] = [
     ],
     there: to({ lives: 9 }, { lives: 9, name: '?' }),
     back: incompatible({ lives: 1, name: 'a' }),
+  },
+  {
+    name: 'the record that fits, of two of the same name in other namespaces',
+    one: namespaced('record', 'a.N'),
+    other: [
+      { type: 'record', name: 'b.N', fields: [field('y', 'int')] },
+      { type: 'record', name: 'c.N', fields: [x] },
+    ],
+    there: to({ x: 1 }, { 'c.N': { x: 1 } }),
+    back: to({ 'c.N': { x: 2 } }, { x: 2 }),
   },
   {
     name: 'arrays of unions',

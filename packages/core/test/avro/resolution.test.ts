@@ -1,7 +1,8 @@
-import type { AvroSchema } from '@busbar/core/avro'
+import { type AvroSchema, parseSchema } from '@busbar/core/avro'
 import { type JavaAvro, JavaAvroError, javaAvro } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { ReadVerdicts } from '../../dist/avro/can-read.js'
 import { throws } from '../support/assertions.js'
 import { type Direction, resolutionCases } from './resolution-cases.js'
 import { encoded, untyped } from './untyped.js'
@@ -63,5 +64,14 @@ for (const { name, one, other, there, back } of resolutionCases) {
     if (java) test(`${name}, ${way}: Avro for Java`, () => compareWithJava(java, reading))
   }
 }
+
+test('what the check of compatibility calls readable is read', () => {
+  for (const { one, other, there, back } of resolutionCases) {
+    const [first, second] = [parseSchema(one), parseSchema(other)]
+    const verdicts = new ReadVerdicts()
+    if (there.fails) assert.not(verdicts.canRead(second, first), JSON.stringify([one, other]))
+    if (back.fails) assert.not(verdicts.canRead(first, second), JSON.stringify([other, one]))
+  }
+})
 
 test.run()

@@ -182,7 +182,7 @@ const hostile: readonly (readonly [string, string, RegExp])[] = [
       '0,',
       '[0],',
     ),
-    /more than 100000 parts/,
+    /more than 50000 parts/,
   ],
 ]
 
