@@ -14,6 +14,7 @@ import type {
 import type { ResolvedOptions } from './registry-options.js'
 import { writtenForm } from './same-schema.js'
 import { textOf } from './schema-text.js'
+import { sharedSubjectHint } from './shared-subject.js'
 
 /** Ids are four bytes on the wire, and a signed integer in registries. */
 const MAX_ID = 2 ** 31 - 1
@@ -128,14 +129,26 @@ export class CachedRegistry implements SchemaRegistryClient {
     const versions = await this.#newestVersions(subject)
     const equal = await this.#equalAmong(subject, versions, schema)
     if (equal !== undefined) return equal
-    if (this.#options.autoRegister) return this.#protocol.register(subject, schema)
+    const latest = versions[0] === undefined ? undefined : await this.#schemaOfVersion(subject, versions[0])
+    const hint = sharedSubjectHint(schema.text, latest?.text)
+    if (this.#options.autoRegister) return this.#autoRegister(subject, schema, hint)
     const has =
       versions.length === 0 ? 'has no versions' : `has none equal to it (newest ${versions.length} compared)`
     throw new BusbarError(
       'SCHEMA_UNKNOWN',
-      `the schema is not registered: subject "${subject}" of schema registry ${this.name} ${has}: run \`busbar schemas push\`, or set autoRegister`,
+      `the schema is not registered: subject "${subject}" of schema registry ${this.name} ${has}: run \`busbar schemas push\`, or set autoRegister${hint}`,
       { retryable: false },
     )
+  }
+
+  async #autoRegister(subject: string, schema: SchemaText, hint: string): Promise<number> {
+    try {
+      return await this.#protocol.register(subject, schema)
+    } catch (thrown) {
+      if (hint === '' || !(thrown instanceof BusbarError && thrown.code === 'SCHEMA_INCOMPATIBLE'))
+        throw thrown
+      throw new BusbarError(thrown.code, `${thrown.message}${hint}`, { cause: thrown.cause })
+    }
   }
 
   /** The id of a version whose records are written the same, newest first. */

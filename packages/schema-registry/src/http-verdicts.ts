@@ -6,7 +6,7 @@ import { nobodyAnswers } from './outage.js'
 const MAX_REASON = 500
 
 /** Codes of what is not there: subject, version, schema, and a subject's own compatibility level. */
-const missing: readonly unknown[] = [40401, 40402, 40403, 40408]
+const missing: readonly (number | undefined)[] = [40401, 40402, 40403, 40408]
 
 /** Who was asked what: for messages. */
 export interface HttpPlace {
@@ -78,8 +78,9 @@ function reasonIn(body: unknown): string {
   return `: ${message.length > MAX_REASON ? `${message.slice(0, MAX_REASON)}…` : message}`
 }
 
-function errorCode(body: unknown): unknown {
-  return (body as { readonly error_code?: unknown } | null | undefined)?.error_code
+function errorCode(body: unknown): number | undefined {
+  const code = (body as { readonly error_code?: unknown } | null | undefined)?.error_code
+  return typeof code === 'number' ? code : undefined
 }
 
 function parse(text: string): unknown {

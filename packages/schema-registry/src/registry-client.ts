@@ -1,18 +1,12 @@
 import type { SchemaDocument, SchemaRegistry } from '@busbar/core'
+import type { CompatibilityMode } from '@busbar/core/avro'
 
 /**
  * How the versions of a subject must fit each other (Confluent Schema Registry, "Schema Evolution and Compatibility").
  * BACKWARD: the new schema reads what the last one wrote; FORWARD: the last one reads what the new one writes; FULL:
  * both. The transitive ones hold against all versions.
  */
-export type CompatibilityLevel =
-  | 'NONE'
-  | 'BACKWARD'
-  | 'BACKWARD_TRANSITIVE'
-  | 'FORWARD'
-  | 'FORWARD_TRANSITIVE'
-  | 'FULL'
-  | 'FULL_TRANSITIVE'
+export type CompatibilityLevel = CompatibilityMode
 
 /** A schema of another subject that a schema refers to. */
 export interface SchemaReference {

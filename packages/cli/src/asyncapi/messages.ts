@@ -1,5 +1,6 @@
 import { type ContractSchema, schemasOf } from '@busbar/core'
 import type { Contract, Json } from '../contracts/contract.js'
+import { avroDefinition } from './avro-definition.js'
 import { errorHeaders, headerSchemaNames } from './headers.js'
 import { hasReference, rebased } from './json-schema-references.js'
 import { Keys, reference } from './keys.js'
@@ -58,9 +59,10 @@ function schemaComponent(
   { format, definition }: NonNullable<ContractSchema['schema']>,
 ): Json | undefined {
   if (format === 'avro') {
-    if (hasReference(definition)) return undefined
+    const schema = avroDefinition(definition)
+    if (schema === undefined || hasReference(schema)) return undefined
     // The version that AsyncAPI's specification lists and tools know; what later ones added does not change its meaning.
-    return { schemaFormat: 'application/vnd.apache.avro;version=1.9.0', schema: definition }
+    return { schemaFormat: 'application/vnd.apache.avro;version=1.9.0', schema }
   }
   const schema = rebased(definition, `#/components/schemas/${key}/schema`)
   if (schema === undefined) return undefined

@@ -37,8 +37,9 @@ export async function openStore(options: StoreOptions, io: Io): Promise<OpenStor
       throw new Failure('give --registry or --snapshot, not both', { helpOf: command })
     }
     // A snapshot names its subjects as a registry would: whoever gets one later finds them there.
-    const { subjectOf } = memoryRegistry({ subjects })
-    return { store: await snapshotStore(snapshot, options, io), subjectOf }
+    const naming = memoryRegistry({ subjects })
+    const store = await snapshotStore(snapshot, options, io)
+    return { store, subjectOf: place => naming.subjectOf(place) }
   }
   const url = options.registry ?? io.env['SCHEMA_REGISTRY_URL']
   if (url === undefined || url === '') {

@@ -1,6 +1,7 @@
 import { Parser } from '@asyncapi/parser'
 import { asyncApi } from '@busbar/cli'
 import { BusbarError, defineEvent, defineRequest } from '@busbar/core'
+import { definitionOf, parseSchema } from '@busbar/core/avro'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as z from 'zod'
@@ -23,6 +24,24 @@ const described2020 = described({
   format: 'json-schema',
   definition: { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'string' },
 })
+
+const everyName = {
+  type: 'record',
+  name: 'one.Outer',
+  aliases: ['Old', 'two.Older'],
+  fields: [
+    {
+      name: 'a',
+      type: { type: 'enum', name: 'two.Kind', symbols: ['A', 'B'], default: 'A' },
+      aliases: ['b'],
+    },
+    { name: 'c', type: { type: 'fixed', name: 'Md5', size: 16 } },
+    { name: 'd', type: ['null', 'two.Kind', 'Md5'], default: null, order: 'ignore' },
+    { name: 'e', type: { type: 'array', items: { type: 'map', values: 'Outer' } } },
+    { name: 'f', type: { type: 'bytes', logicalType: 'decimal', precision: 4, scale: 2 } },
+    { name: 'g', type: { type: 'record', name: 'Bare', namespace: '', fields: [] } },
+  ],
+}
 
 /** What the official parser finds wrong; a later version of AsyncAPI is no fault. */
 async function problemsOf(document: unknown): Promise<readonly string[]> {
@@ -97,6 +116,12 @@ const surprises = {
       }),
     }),
   ],
+  'Avro with names in several namespaces, aliases, logical types and attributes': [
+    defineEvent('names', { schema: described({ format: 'avro', definition: everyName }) }),
+  ],
+  'what calls itself Avro and is not': [
+    defineEvent('fake', { schema: described({ format: 'avro', definition: { type: 'recrd' } }) }),
+  ],
   'schemas that refer to their parts': [
     defineEvent('parts', {
       schema: described({
@@ -165,6 +190,21 @@ test('an Avro payload carries its schema as it is', () => {
   )
   assert.is(at(message, 'bindings', 'kafka', 'key', 'type'), 'string')
   assert.not(keysAt(components, 'messages', 'user.renamed').includes('bindings'))
+})
+
+test('names of Avro stand beside their namespaces, and mean what they meant', () => {
+  const { components } = asyncApi(
+    [...surprises['Avro with names in several namespaces, aliases, logical types and attributes']],
+    options,
+  )
+  const schema = at(components, 'schemas', 'names', 'schema')
+  assert.equal(
+    [at(schema, 'name'), at(schema, 'namespace'), at(schema, 'aliases')],
+    ['Outer', 'one', ['Old']],
+  )
+  const { aliases: _, ...nearest } = everyName
+  const expected = { ...nearest, aliases: ['Old'] }
+  assert.equal(definitionOf(parseSchema(schema)), definitionOf(parseSchema(expected)))
 })
 
 test('a payload of a Standard Schema carries its JSON Schema; one without a schema none', () => {

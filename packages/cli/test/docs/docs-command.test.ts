@@ -39,6 +39,41 @@ test('AsyncAPI as YAML is the same document, to the official parser as well', as
   assert.equal(document?.json(), fromJson?.json())
 })
 
+test('Avro contracts, one nested in another: accepted by the official parser, and readable', async () => {
+  await using workspace = await Workspace.create({
+    'avro.js': `
+      import { defineEvent } from '@busbar/core'
+      import { avro } from '@busbar/core/avro'
+      const Address = avro({ type: 'record', name: 'Address', namespace: 'geo', fields: [{ name: 'city', type: 'string' }] })
+      export const Moved = defineEvent('moved', {
+        schema: avro({
+          type: 'record', name: 'Moved', namespace: 'com.example', doc: 'Somebody has moved.',
+          fields: [
+            { name: 'to', type: Address },
+            { name: 'from', type: ['null', Address], default: null, doc: 'Where they lived' },
+            { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+          ],
+        }),
+      })`,
+  })
+  const json = await workspace.run(['docs', 'avro.js', '--format', 'asyncapi'])
+  const { document, diagnostics } = await new Parser().parse(json.out)
+  assert.equal(
+    diagnostics.filter(({ severity }) => severity === 0),
+    [],
+  )
+  const [message] = document?.allMessages().all() ?? []
+  assert.is(message?.schemaFormat(), 'application/vnd.apache.avro;version=1.9.0')
+  assert.is(message?.description(), 'Somebody has moved.')
+  const { out } = await workspace.run(['docs', 'avro.js', '--format', 'markdown'])
+  assert.match(out, /\| `to` \| \[Address\]\(#moved-geo\.Address\) \| required \|/)
+  assert.match(
+    out,
+    /\| `from` \| null \\\| \[Address\]\(#moved-geo\.Address\) \| `null` \| Where they lived \|/,
+  )
+  assert.match(out, /<a id="moved-geo\.Address"><\/a>\n\n\*\*geo\.Address\*\*/)
+})
+
 test('HTML and Markdown by extension, to standard output by --format', async () => {
   await using workspace = await Workspace.create({ 'contracts.mjs': contracts })
   await workspace.run(['docs', 'contracts.mjs', '--out', 'docs.md'])

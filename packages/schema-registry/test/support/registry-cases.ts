@@ -204,7 +204,7 @@ export const registryCases: readonly RegistryCase[] = [
       assert.equal((await registry.lookup(person, schema))?.references, [toAddress, toCity])
       const found = await other.schemaOf(given)
       assert.equal(
-        found.references.map(text => JSON.parse(text)),
+        found.references.map((text): unknown => JSON.parse(text)),
         [cityText, addressText],
       )
     },

@@ -14,7 +14,7 @@ export interface ProxiedRequest {
 }
 
 /** An answer in place of the target's. */
-export interface ProxyAnswer {
+interface ProxyAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   /** Sent piece by piece, `pieceMs` apart (default 0). */

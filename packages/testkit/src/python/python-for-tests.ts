@@ -11,7 +11,7 @@ let shared: Promise<string | undefined> | undefined
 
 /**
  * A Python with confluent-kafka, its registry client and fastavro: the path of its interpreter, in an environment of
- * its own that is made once, with pip, in `.cache/python` (about 10 MiB to fetch). Without Python 3 and its `venv` this is undefined,
+ * its own that is made once, with pip, in `.cache/python` (14 MiB to fetch). Without Python 3 and its `venv` this is undefined,
  * said aloud: skip the file's tests.
  *
  * @throws ServerUnavailable instead where `CI` is set: nothing may be skipped silently there.
