@@ -42,6 +42,8 @@ const values: readonly (readonly [object, unknown])[] = [
   [decimal(60, 30), `${'9'.repeat(30)}.${'1'.repeat(30)}`],
   [fixedDecimal, '-999999.999'],
   [fixedDecimal, '0.001'],
+  [{ ...fixedDecimal, size: 16, precision: 4, scale: 2 }, '-1.25'],
+  [{ ...fixedDecimal, size: 16, precision: 4, scale: 2 }, '99.99'],
 ]
 
 for (const [schema, value] of values) {

@@ -214,13 +214,12 @@ const structures: readonly ResolutionCase[] = [
   },
 ]
 
-const namespaced = (type: 'enum' | 'fixed' | 'record', name: string, more: object = {}): AvroSchema =>
-  ({
-    type,
-    name,
-    ...(type === 'enum' ? { symbols: ['A'] } : type === 'fixed' ? { size: 1 } : { fields: [x] }),
-    ...more,
-  }) as AvroSchema
+const namespaced = (type: 'enum' | 'fixed' | 'record', name: string, more: object = {}): AvroSchema => ({
+  type,
+  name,
+  ...(type === 'enum' ? { symbols: ['A'] } : type === 'fixed' ? { size: 1 } : { fields: [x] }),
+  ...more,
+})
 const byStructure = 'it does not look at the names of records'
 const otherName = (value: unknown): Direction => ({ ...incompatible(value), javaDiffers: byStructure })
 
