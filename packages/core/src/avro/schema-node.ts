@@ -17,11 +17,11 @@ interface Node<Kind extends string> {
 
 export interface PrimitiveNode extends Node<PrimitiveName> {}
 
-export interface ArrayNode extends Node<'array'> {
+interface ArrayNode extends Node<'array'> {
   readonly items: SchemaNode
 }
 
-export interface MapNode extends Node<'map'> {
+interface MapNode extends Node<'map'> {
   readonly values: SchemaNode
 }
 
