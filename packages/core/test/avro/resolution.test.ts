@@ -4,10 +4,13 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ReadVerdicts } from '../../dist/avro/can-read.js'
 import { throws } from '../support/assertions.js'
-import { type Direction, resolutionCases } from './resolution-cases.js'
+import type { Direction } from './resolution-case.js'
+import { nameCases } from './resolution-of-names.js'
+import { valueCases } from './resolution-of-values.js'
 import { encoded, untyped } from './untyped.js'
 
 const test = suite('schema resolution of avro()')
+const resolutionCases = [...valueCases, ...nameCases]
 const java = await javaAvro()
 
 interface Reading {
