@@ -3,7 +3,7 @@ import { avro } from '@busbar/core/avro'
 import { javaAvro } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseForeignSchema } from '../../dist/avro/foreign-schema.js'
+import { parseForeignSchema } from '../../dist/avro/schema/foreign-schema.js'
 import { throws } from '../support/assertions.js'
 import { encoded, roundTrip, untyped } from './untyped.js'
 
