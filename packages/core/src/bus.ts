@@ -360,7 +360,10 @@ export class Bus implements AsyncDisposable {
       transactional: exactlyOnce,
       prepare: () =>
         Promise.all(
-          targets.flatMap(each => [this.#codecs.prepareToPublish(each), this.#topics.ensure(each.topic)]),
+          targets.map(async each => {
+            await this.#codecs.prepareToPublish(each)
+            await this.#topics.ensure(each.topic)
+          }),
         ),
       handle: pipeHandle({
         pipeline,

@@ -51,13 +51,9 @@ export { type ThrottleOptions, throttle } from './middleware/throttle.js'
 export { timeout } from './middleware/timeout.js'
 export type { Middleware, MiddlewareLike, Stage } from './middleware.js'
 export { type AssignableMember, assignPartitions } from './partition-assigner.js'
-export {
-  laneKeyOf,
-  PartitionSession,
-  type PartitionSessionOptions,
-  type PendingCommit,
-} from './partition-session.js'
+export { laneKeyOf, PartitionSession, type PartitionSessionOptions } from './partition-session.js'
 export { murmur2, partitionOfKey } from './partitioner.js'
+export type { PendingCommit } from './pending-commit.js'
 export { type PrefixSlot, PrefixTracker } from './prefix-tracker.js'
 export type { EncodeOptions, PublishOptions, PublishReceipt } from './publish.js'
 export { type AnyRequest, defineRequest, type RequestDefinition, type RequestOptions } from './request.js'
