@@ -31,12 +31,12 @@ export async function startPositions(
   from: SubscribeSpec['from'],
   runtime: Runtime,
   report: (event: TransportEvent) => void,
+  readCommittedOf: ReadPositions = committedPositions,
 ): Promise<StartPosition[]> {
   const { cluster, group, counts } = generation
-  const [committed, ranges] = await Promise.all([
-    committedPositions(generation, partitions),
-    logRanges(cluster, partitions, readUncommitted, runtime),
-  ])
+  const committed = await readCommittedOf(generation, partitions)
+  // Asked afterwards: a log that still grew meanwhile would seem to end before the position.
+  const ranges = await logRanges(cluster, partitions, readUncommitted, runtime)
   const fresh = partitions.filter(({ topic, partition }) => !committed.has(partitionKey(topic, partition)))
   const original = from === 'latest' ? await originalOf(generation, fresh) : []
   // What is readable now is not in question for a group that starts with what comes after it.
@@ -112,10 +112,18 @@ export function outOfRange(
   return { type: 'position-out-of-range', group, topic, partition, position, resetTo: range.start, error }
 }
 
-interface CommittedPosition {
+/** A position that a group has committed. */
+export interface CommittedPosition {
   readonly position: number
+  /** Undefined where another client committed it. */
   readonly partitionsAtStart: number | undefined
 }
+
+/** Reads what a group has committed for partitions: by `partitionKey`, those that have something. */
+export type ReadPositions = (
+  generation: Generation,
+  partitions: readonly TopicPartition[],
+) => Promise<ReadonlyMap<string, CommittedPosition>>
 
 async function committedPositions(
   { coordinator, group }: Generation,

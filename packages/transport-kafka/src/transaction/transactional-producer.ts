@@ -1,7 +1,8 @@
 import { BusbarError, type OutboundRecord, type RecordPosition } from '@busbar/core'
-import type { Protocol } from '../kafkajs-internals.js'
+import type { Broker, Protocol } from '../kafkajs-internals.js'
 import { type Attempt, type CoordinatorRequest } from './coordinators.js'
 import { type GroupOffset, type Membership, txnOffsetCommit } from './group-offsets-protocol.js'
+import { checkVersions } from './needed-versions.js'
 import { asFailure, TransactionFailure } from './transaction-failure.js'
 import {
   type Answer,
@@ -60,13 +61,13 @@ export class TransactionalProducer {
   }
 
   /**
-   * Stores the records and commits the offsets; resolves with the positions of the records.
+   * Writes the records and the offsets of a transaction; resolves with the positions of the records. Nobody reads either
+   * before `commit`.
    *
-   * @throws TransactionFailure whose kind says whether it is certain that nothing is stored.
+   * @throws TransactionFailure: nothing of it will be stored.
    */
-  async commit(transaction: Transaction, attempt: Attempt): Promise<RecordPosition[]> {
-    const identity = this.#identity
-    if (!identity) throw asFailure(this.#unclaimed(), this.#doing('Committing'))
+  async write(transaction: Transaction, attempt: Attempt): Promise<RecordPosition[]> {
+    const identity = this.#claimed()
     // The first step that fails ends the other, which would only write into an epoch that is spent.
     const failed = new AbortController()
     const steps = { until: attempt.until, signal: AbortSignal.any([attempt.signal, failed.signal]) }
@@ -74,21 +75,30 @@ export class TransactionalProducer {
       failed.abort()
       throw error
     }
-    const [written, positions] = await Promise.allSettled([
+    const [records, offsets] = await Promise.allSettled([
       this.#write(identity, transaction.records, steps).catch(fail),
       this.#addOffsets(identity, transaction, steps).catch(fail),
     ])
-    const reasons = [positions, written].flatMap(step => (step.status === 'rejected' ? [step.reason as unknown] : []))
-    if (reasons.length > 0) throw asFailure(mostTellingOf(reasons), this.#doing('Writing'))
+    const reasons = [offsets, records].flatMap(step =>
+      step.status === 'rejected' ? [step.reason as unknown] : [],
+    )
+    if (records.status === 'rejected' || reasons.length > 0)
+      throw asFailure(mostTellingOf(reasons), this.#doing('Writing'))
+    return records.value
+  }
+
+  /** Commits what was written. @throws TransactionFailure whose kind says whether it is certain that nothing is stored. */
+  async commit(attempt: Attempt): Promise<void> {
+    const identity = this.#claimed()
     await this.#ask(attempt, 'Committing', () => endTxn(identity, true), true)
-    return written.status === 'fulfilled' ? written.value : []
   }
 
   async #initialize(attempt: Attempt, current: TransactionalIdentity | undefined): Promise<void> {
     const { transactionTimeoutMs } = this.#transactions
-    const { producerId, epoch } = await this.#ask(attempt, 'Taking', () =>
-      initProducerId(this.transactionalId, transactionTimeoutMs, current),
-    )
+    const { producerId, epoch } = await this.#ask(attempt, 'Beginning with', broker => {
+      checkVersions(broker)
+      return initProducerId(this.transactionalId, transactionTimeoutMs, current)
+    })
     this.#sequences.clear()
     this.#identity = { transactionalId: this.transactionalId, producerId, epoch }
   }
@@ -140,7 +150,7 @@ export class TransactionalProducer {
   #ask<T extends Answer>(
     attempt: Attempt,
     doing: string,
-    protocol: () => Protocol<T>,
+    protocol: (broker: Broker) => Protocol<T>,
     once = false,
   ): Promise<T> {
     const request: CoordinatorRequest<T> = {
@@ -159,8 +169,9 @@ export class TransactionalProducer {
     return `${what} a transaction of ${this.transactionalId}`
   }
 
-  #unclaimed(): BusbarError {
-    return new BusbarError('INTERNAL', `The transactional id ${this.transactionalId} was not claimed`)
+  #claimed(): TransactionalIdentity {
+    if (this.#identity) return this.#identity
+    throw new BusbarError('INTERNAL', `The transactional id ${this.transactionalId} was not claimed`)
   }
 }
 

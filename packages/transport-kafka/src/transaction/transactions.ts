@@ -1,6 +1,6 @@
-import { BusbarError, type Logger, type Runtime, reasonOf, type TopicPartition } from '@busbar/core'
+import { type Logger, type Runtime, reasonOf, type TopicPartition } from '@busbar/core'
 import { type Codec, loadCodec } from '../compression.js'
-import type { Broker, Cluster } from '../kafkajs-internals.js'
+import type { Cluster } from '../kafkajs-internals.js'
 import type { PublishOptions } from '../options.js'
 import type { BrokerNode } from '../producer/broker-links.js'
 import { ControlLink } from '../producer/control-link.js'
@@ -90,10 +90,7 @@ export class Transactions {
       key: group,
       lane: 'offsets',
       doing: `Reading the positions of group ${group}`,
-      protocol: broker => {
-        checkVersions(broker)
-        return stableOffsets(group, partitions)
-      },
+      protocol: () => stableOffsets(group, partitions),
     })
     return offsets
   }
@@ -128,17 +125,4 @@ export class Transactions {
     this.nodes.clear()
     for (const node of nodes) this.nodes.set(node.nodeId, node)
   }
-}
-
-/** By API key, the version that transactions need: OffsetFetch, InitProducerId and TxnOffsetCommit of Kafka 2.5. */
-const neededVersions: readonly (readonly [number, number])[] = [
-  [9, 7],
-  [22, 3],
-  [28, 3],
-]
-
-function checkVersions({ versions }: Broker): void {
-  const isOld = neededVersions.some(([key, version]) => (versions?.[key]?.maxVersion ?? version) < version)
-  if (!isOld) return
-  throw new BusbarError('CONFIG_INVALID', 'Transactional subscriptions need brokers of Kafka 2.5 or newer')
 }
