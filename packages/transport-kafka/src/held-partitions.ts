@@ -37,6 +37,8 @@ export interface HeldPartitionsOptions {
   readonly onFailed: (error: BusbarError) => void
 }
 
+const closedDelayMs = 10
+
 /** The partitions that this member of a group holds: follows its assignments, fetches, and commits. */
 export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> {
   readonly #options: HeldPartitionsOptions
@@ -107,7 +109,8 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
   }
 
   async fetch(broker: Broker, request: FetchRequest): Promise<void> {
-    if (this.#closed) return
+    // kafkajs asks again at once, for as long as the last commit takes, and would leave nothing else a turn.
+    if (this.#closed) return sleep(this.#options.runtime, closedDelayMs)
     const targets = request.topics.flatMap(({ topic, partitions }) =>
       partitions.flatMap(({ partition }) => this.#held.get({ topic, partition }) ?? []),
     )
