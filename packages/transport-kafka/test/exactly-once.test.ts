@@ -25,12 +25,12 @@ if (kafka) {
     const { transport } = bus
     const [from, to, group] = [uniqueName('from'), uniqueName('to'), uniqueName('group')]
     await transport.ensureTopics([from, to].map(name => ({ name, create: true, partitions: 4 })))
-    const member = { brokers, from, to, group, sessionTimeout: 1_500, commitIntervalMs: 20 }
+    const member = { brokers, from, to, group, sessionTimeout: 1_500, commitIntervalMs: 20, workMs: 20 }
     await using zombie = startProgram('copying-member', member)
     await zombie.message('ready')
     const values = numbered(20, 150)
     let published = false
-    const publishing = publishNumbered(transport, from, values, () => sleep(400)).finally(() => {
+    const publishing = publishNumbered(transport, from, values, () => sleep(100)).finally(() => {
       published = true
     })
     await eventually(() => assert.ok(zombie.journal().some(line => line.startsWith('taken'))))

@@ -70,16 +70,20 @@ export interface FetchedOffsets extends Answer {
 /**
  * The committed positions of a group; an error where a transaction that is not ended has one for any of the partitions
  * (OffsetFetch version 7 with `require_stable`, Kafka 2.5, KIP-447).
+ *
+ * @param partitions Default: all that the group has a position for.
  */
 export function stableOffsets(
   group: string,
-  partitions: readonly TopicPartition[],
+  partitions?: readonly TopicPartition[],
 ): Protocol<FetchedOffsets> {
   return flexibleProtocol(
     { key: 9, version: 7, name: 'OffsetFetch' },
     () => [
       compactString(group),
-      ...byTopic(partitions, count, compactString, count, ({ partition }) => [int32(partition)], [noTags]),
+      ...(partitions
+        ? byTopic(partitions, count, compactString, count, ({ partition }) => [int32(partition)], [noTags])
+        : [unsignedVarint(0)]),
       Buffer.from([1]), // require stable
       noTags,
     ],

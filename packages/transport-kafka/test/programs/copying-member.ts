@@ -1,4 +1,5 @@
 /** One instance of a service that copies a topic, exactly once, until it is told to close or killed. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLogger, systemRuntime } from '@busbar/core'
 import { kafkaTransport } from '@busbar/transport-kafka'
 import { copying, transactional, valueOf } from '../support/copying.js'
@@ -11,21 +12,29 @@ export interface CopyingMemberOptions {
   readonly to: string
   readonly sessionTimeout: number
   readonly commitIntervalMs: number
+  /** For each batch, before it is acknowledged. */
+  readonly workMs: number
 }
 
-const { brokers, group, from, to, sessionTimeout, commitIntervalMs } = programOptions<CopyingMemberOptions>()
+const { brokers, group, from, to, sessionTimeout, commitIntervalMs, workMs } =
+  programOptions<CopyingMemberOptions>()
 const transport = kafkaTransport({ brokers, commitIntervalMs, consumer: { sessionTimeout } })
 await transport.connect({
   clientId: 'copying',
-  logger: { ...silentLogger, child: () => logger(), info: logLine, warn: logLine },
+  logger: logger(),
   runtime: systemRuntime,
   onEvent: ({ type }) => write('event', type),
 })
 const copy = copying({ to })
+const signals = new WeakSet<AbortSignal>()
 const subscription = await transport.subscribe(transactional(group, [from]), async batch => {
   const last = batch.deliveries.at(-1)
   write('taken', batch.partition, batch.deliveries.length, last ? valueOf(last.record) : '')
-  batch.signal.addEventListener('abort', () => write('ended', batch.partition), { once: true })
+  if (!signals.has(batch.signal)) {
+    signals.add(batch.signal)
+    batch.signal.addEventListener('abort', () => write('ended', batch.partition), { once: true })
+  }
+  await sleep(workMs)
   await copy(batch)
 })
 tellParent('ready')

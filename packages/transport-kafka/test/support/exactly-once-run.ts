@@ -3,7 +3,7 @@ import { SeededRandom } from '@busbar/core/testing'
 import { uniqueName } from '@busbar/testkit'
 import type { CopyingMemberOptions } from '../programs/copying-member.js'
 import { readAll } from './copying.js'
-import { assertOnceInOrder, numbered, publishNumbered } from './exactly-once.js'
+import { assertOnceInOrder, numbered, portion, publishNumbered } from './exactly-once.js'
 import { type Program, startProgram } from './program.js'
 import { connected } from './test-transport.js'
 
@@ -38,6 +38,7 @@ export async function exactlyOnceRun(run: ExactlyOnceRun): Promise<ExactlyOnceRe
     group: uniqueName('group'),
     sessionTimeout: 1_500,
     commitIntervalMs: 30,
+    workMs: 20,
   }
   const values = numbered(50, Math.ceil(records / 50))
   const started: Program[] = []
@@ -63,9 +64,9 @@ export async function exactlyOnceRun(run: ExactlyOnceRun): Promise<ExactlyOnceRe
       over = true
     })
     // As long as there are kills to come there are records to come, so that each meets work.
-    const portions = Math.ceil(values.length / 500)
+    const portions = Math.ceil(values.length / portion)
     await publishNumbered(transport, from, values, async () => {
-      if (!over) await sleep((kills * 1_500) / portions)
+      if (!over) await sleep((kills * 1_700) / portions)
     })
     await killed
     await untilRead(transport, to, values.length)

@@ -10,6 +10,9 @@ export function numbered(keys: number, each: number): string[] {
 
 export const keyOf = (value: string): string => value.slice(0, value.indexOf('#'))
 
+/** Records that are published together. */
+export const portion = 100
+
 /** Publishes values in portions. */
 export async function publishNumbered(
   transport: KafkaTransport,
@@ -17,9 +20,9 @@ export async function publishNumbered(
   values: readonly string[],
   betweenPortions: () => Promise<void> = async () => {},
 ): Promise<void> {
-  for (let from = 0; from < values.length; from += 500) {
+  for (let from = 0; from < values.length; from += portion) {
     await transport.send(
-      values.slice(from, from + 500).map(value => ({
+      values.slice(from, from + portion).map(value => ({
         topic,
         key: Buffer.from(keyOf(value)),
         value: Buffer.from(value),
