@@ -38,6 +38,7 @@
  * | `DEAD_LETTER_FAILED` | yes | a record that failed for good could not be written to its dead-letter topic |
  * | `CLAIM_LOST` | yes | the claim of an idempotency key went to another delivery while the handler ran |
  * | `MIDDLEWARE_MISUSED` | no | `next()` called twice, or not awaited |
+ * | `TRANSACTION_FAILED` | yes | a position and the records that belong to it were not committed, or it is not known whether they were |
  * | `POSITION_OUT_OF_RANGE` | no | a committed position is no longer in the log |
  * | `CONSUMER_CRASHED` | yes | a consumer stopped by itself; it is restarted within bounds |
  * | `CAPABILITY_MISSING` | no | the transport cannot do this |
@@ -83,6 +84,7 @@ const retryableByCode = {
   DEAD_LETTER_FAILED: true,
   CLAIM_LOST: true,
   MIDDLEWARE_MISUSED: false,
+  TRANSACTION_FAILED: true,
   POSITION_OUT_OF_RANGE: false,
   CONSUMER_CRASHED: true,
   CAPABILITY_MISSING: false,

@@ -89,6 +89,7 @@ export type {
   ReadSpec,
   Receive,
   RecordPosition,
+  RefusedEffects,
   SubscribeSpec,
   TopicPartition,
   TopicSpec,

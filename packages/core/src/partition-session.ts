@@ -11,6 +11,7 @@ import type {
   OutboundRecord,
   Outcome,
   RecordPosition,
+  RefusedEffects,
   TopicPartition,
 } from './transport.js'
 
@@ -27,6 +28,8 @@ export interface PartitionSessionOptions extends TopicPartition {
   readonly transactional?: boolean
   /** The committed position, where it is not `start`: undefined for none. Default: `start`. */
   readonly committed?: number | undefined
+  /** What was refused of the effects of a record in an ownership before this one. Default: nothing. */
+  readonly refused?: (offset: number) => RefusedEffects | undefined
 }
 
 /** What one partition brings to a transaction: a position, and the effects of what was acknowledged up to it. */
@@ -35,6 +38,8 @@ export interface PendingCommit extends TopicPartition {
   readonly position: number
   /** To be stored with it, in this order: that of the acknowledged records in the log. */
   readonly records: readonly OutboundRecord[]
+  /** The position of the acknowledged record that brought the record of this index. */
+  sourceOf(index: number): number
   /**
    * Says that both were committed, with where the records stand: one position for each, in their order. Only the first call
    * counts. It counts also after the ownership has ended: whoever waits for its effects learns that they are there.
@@ -112,6 +117,7 @@ export class PartitionSession {
       partition: this.partition,
       position,
       records: taken.flatMap(({ effects }) => effects.records),
+      sourceOf: index => sourceOf(taken, index),
       committed: positions => {
         if (!isOpen) return
         isOpen = false
@@ -198,6 +204,11 @@ export class PartitionSession {
       'CONFIG_INVALID',
       `acknowledging a record of ${this.topic}/${this.partition} with effects: its subscription is not transactional`,
     )
+  }
+
+  /** What was refused of a record's effects before. Only for {@link Entry}. */
+  refused(offset: number): RefusedEffects | undefined {
+    return this.#options.refused?.(offset)
   }
 
   /** Takes a settlement from an entry. Only for {@link Entry}. */
@@ -310,9 +321,11 @@ class Entry {
   }
 
   nextDelivery(): Delivery {
+    const refused = this.#session.refused(this.record.offset)
     const delivery: Delivery = {
       record: this.record,
       attempt: ++this.#attempt,
+      ...(refused && { refused }),
       settle: outcome => {
         this.#session.check(outcome)
         if (this.#open !== delivery || this.#session.signal.aborted) return false
@@ -325,6 +338,15 @@ class Entry {
     this.#open = delivery
     return delivery
   }
+}
+
+function sourceOf(taken: readonly ReadyEffects[], index: number): number {
+  let end = 0
+  for (const { position, effects } of taken) {
+    end += effects.records.length
+    if (index < end) return position
+  }
+  throw new RangeError(`there is no record ${index}: there are ${end}`)
 }
 
 /** Tells each whose effects were committed where its records stand. */
