@@ -28,7 +28,6 @@
  * | `PUBLISH_PARTIAL` | yes | some records of a batch were not stored; `failures` says which and why |
  * | `PUBLISH_OUTCOME_UNKNOWN` | yes | no answer within `publishTimeoutMs`: the record may or may not have been stored |
  * | `PUBLISH_QUEUE_FULL` | yes | the limit of waiting publishes was reached and did not clear in time |
- * | `TRANSACTION_FAILED` | yes | a transaction was aborted: neither its records nor its positions are stored |
  * | `REQUEST_TIMEOUT` | yes | no reply within `timeoutMs` |
  * | `REMOTE_FAILED` | no | the responder's handler failed with an error that the request does not declare |
  * | `DECLARED` | no | the responder answered with an error that the request declares |
@@ -74,7 +73,6 @@ const retryableByCode = {
   PUBLISH_PARTIAL: true,
   PUBLISH_OUTCOME_UNKNOWN: true,
   PUBLISH_QUEUE_FULL: true,
-  TRANSACTION_FAILED: true,
   REQUEST_TIMEOUT: true,
   REMOTE_FAILED: false,
   DECLARED: false,

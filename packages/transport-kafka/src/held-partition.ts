@@ -4,6 +4,7 @@ import {
   PartitionSession,
   type PendingCommit,
   type RecordPosition,
+  type RefusedEffects,
   type Runtime,
 } from '@busbar/core'
 import type { FetchTarget } from './partition-fetch.js'
@@ -21,6 +22,8 @@ export interface HeldPartitionOptions {
   readonly maxInFlight: number
   /** Whether acknowledgements may carry effects: {@link HeldPartition.pending} goes for `uncommitted` then. */
   readonly transactional: boolean
+  /** What was refused of the effects of a record in an ownership before this one. */
+  readonly refused?: ((offset: number) => RefusedEffects | undefined) | undefined
   readonly runtime: Runtime
   /** Called when more of the partition may be fetched again. */
   readonly onWelcome: () => void
@@ -59,6 +62,7 @@ export class HeldPartition implements FetchTarget {
       maxInFlight: options.maxInFlight,
       transactional: options.transactional,
       committed: options.committed,
+      ...(options.refused && { refused: options.refused }),
       onProgress: () => options.onProgress(this.#session.unfinished === 0 || this.#session.isCommitDue),
     })
     if (options.paused()) this.#session.pause()

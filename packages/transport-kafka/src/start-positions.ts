@@ -1,5 +1,6 @@
 import {
   BusbarError,
+  type RefusedEffects,
   type Runtime,
   type SubscribeSpec,
   type TopicPartition,
@@ -14,6 +15,8 @@ export interface StartPosition extends TopicPartition {
   /** What the group had committed; undefined where it had nothing, or nothing that can be used. */
   readonly committed: number | undefined
   readonly partitionsAtStart: number
+  /** What was refused of the effects of a record before; nothing where it is absent. */
+  readonly refused?: (offset: number) => RefusedEffects | undefined
 }
 
 /**

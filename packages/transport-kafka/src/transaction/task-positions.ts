@@ -54,7 +54,7 @@ export class TaskPositions implements PositionKeeper {
   ): Promise<readonly StartPosition[]> {
     const tasks = [...byNumber(partitions)].map(([number, ofTask]) => {
       this.#tasks.get(number)?.end()
-      const task = new Task({ ...this.#options, isSuspended: () => this.#joining }, number, ofTask)
+      const task = new Task({ ...this.#options, isSuspended: () => this.#joining }, ofTask)
       this.#tasks.set(number, task)
       return task
     })

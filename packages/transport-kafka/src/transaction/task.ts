@@ -1,11 +1,5 @@
-import {
-  BusbarError,
-  type PendingCommit,
-  type RecordPosition,
-  type TopicPartition,
-  type TransportEvent,
-} from '@busbar/core'
-import { partitionsAtStartIn, positionMetadata } from '../commit-positions.js'
+import type { BusbarError, PendingCommit, TopicPartition, TransportEvent } from '@busbar/core'
+import { partitionsAtStartIn } from '../commit-positions.js'
 import { CommitScheduler } from '../commit-scheduler.js'
 import type { Generation } from '../coordinator-gate.js'
 import type { HeldPartition } from '../held-partition.js'
@@ -13,47 +7,43 @@ import { isFinal } from '../kafka-error.js'
 import { partitionKey } from '../log-offsets.js'
 import { type CommittedPosition, type StartPosition, startPositions } from '../start-positions.js'
 import { type Attempt, pause } from './coordinators.js'
-import type { GroupOffset } from './group-offsets-protocol.js'
+import { TaskFailures } from './task-failures.js'
 import type { TaskPositionsOptions } from './task-positions.js'
-import { asFailure, aborted, TransactionFailure } from './transaction-failure.js'
-import type { TransactionalProducer } from './transactional-producer.js'
+import { TaskProducer } from './task-producer.js'
+import { aborted, asFailure, type TransactionFailure } from './transaction-failure.js'
 
 export interface TaskOptions extends TaskPositionsOptions {
   /** Whether commits have to wait. */
   readonly isSuspended: () => boolean
 }
 
-/** Between two tries to begin anew after a commit that failed, in milliseconds; doubles from the second on. */
-const firstBackoffMs = 50
-const maxBackoffMs = 10_000
+/** By `partitionKey`, where reading is to begin although that was not committed. */
+type Sought = ReadonlyMap<string, number>
 
 /**
- * The partitions of one number that a member holds, and the producer that commits their positions with the effects of
- * what was finished, each time in one transaction.
- *
- * Its transactional id is that of the first of its partitions. Those of the others are claimed too: members that see
- * other topics, as while a deploy is rolling, may have committed under them.
+ * The partitions of one number that a member holds: their positions are committed with the effects of what was finished,
+ * each time in one transaction.
  */
 export class Task {
   readonly partitions: readonly TopicPartition[]
   readonly #options: TaskOptions
-  readonly #producers: readonly TransactionalProducer[]
+  readonly #producer: TaskProducer
   readonly #commits: CommitScheduler
+  readonly #failures = new TaskFailures()
   readonly #over = new AbortController()
   #isBegun = false
   #closing: BusbarError | undefined
-  /** Commits so far: tells one from another. */
-  #count = 0
-  /** Commits in a row that failed. */
-  #failures = 0
 
-  constructor(options: TaskOptions, number: number, partitions: readonly TopicPartition[]) {
+  constructor(options: TaskOptions, partitions: readonly TopicPartition[]) {
     const { runtime, logger, commitIntervalMs, shared, spec } = options
     this.#options = options
-    this.partitions = [...partitions].sort((a, b) => (a.topic < b.topic ? -1 : 1))
-    // A slash is in no topic's name, so that no two groups and topics make up the same id.
-    this.#producers = this.partitions.map(({ topic, partition }) =>
-      shared.producer(`${spec.group}/${topic}/${partition}`, number),
+    const sorted = [...partitions].sort((a, b) => (a.topic < b.topic ? -1 : 1))
+    this.partitions = sorted
+    this.#producer = new TaskProducer(
+      spec.group,
+      sorted as [TopicPartition, ...TopicPartition[]],
+      shared,
+      logger,
     )
     const commit = (): Promise<boolean> => this.#commit()
     this.#commits = new CommitScheduler({ runtime, logger, intervalMs: commitIntervalMs, commit })
@@ -68,7 +58,7 @@ export class Task {
     report: (event: TransportEvent) => void,
   ): Promise<readonly StartPosition[]> {
     const attempt = this.#options.shared.attempt(this.#over.signal, this.#options.beginWithinMs)
-    await Promise.all(this.#producers.map(producer => producer.claim(attempt)))
+    await this.#producer.claim(attempt)
     const starts = await this.#starts(generation, new Map(), attempt, report)
     this.#isBegun = true
     return starts
@@ -88,6 +78,7 @@ export class Task {
     this.#commits.stop()
   }
 
+  /** Revokes them, once what is being committed is, and commits what was finished by then. Never rejects. */
   async close(reason: BusbarError): Promise<void> {
     this.#closing = reason
     this.#commits.stop()
@@ -97,145 +88,103 @@ export class Task {
 
   async #commit(): Promise<boolean> {
     const generation = this.#options.generation()
-    const isClosing = this.#closing !== undefined
     if (!generation || !this.#isBegun || this.#over.signal.aborted) return false
-    if (this.#options.isSuspended() && !isClosing) return false
+    if (this.#options.isSuspended() && !this.#closing) return false
     const held = this.#held()
     const pending = held.flatMap(partition => partition.pending ?? [])
     // What is finished from now on would not be committed any more.
     if (this.#closing) for (const partition of held) partition.revoke(this.#closing)
     if (pending.length === 0) return false
     try {
-      const positions = await this.#store(generation, pending, held)
-      let next = 0
-      for (const part of pending) {
-        part.committed(positions.slice(next, next + part.records.length))
-        next += part.records.length
-      }
+      await this.#store(generation, pending, held)
     } catch (error) {
-      void this.#beginAnew(asFailure(error, `Committing in group ${generation.group}`))
+      const failure = asFailure(error, `Committing in group ${generation.group}`)
+      this.#failures.refuse(pending, failure.error)
+      void this.#beginAnew(failure)
       return false
     }
-    this.#failures = 0
+    this.#failures.committed(pending)
     this.#options.onProgress()
     return true
   }
 
-  /** One transaction. Resolves once it is certain that it is committed. */
   async #store(
     generation: Generation,
     pending: readonly PendingCommit[],
     held: readonly HeldPartition[],
-  ): Promise<readonly RecordPosition[]> {
-    const counts = new Map(held.map(each => [partitionKey(each.topic, each.partition), each.partitionsAtStart]))
-    const offsets = this.#offsets(
-      pending.map(({ topic, partition, position }) => ({
+  ): Promise<void> {
+    const counts = new Map(
+      held.map(each => [partitionKey(each.topic, each.partition), each.partitionsAtStart]),
+    )
+    const positions = pending.map(({ topic, partition, position }) => {
+      return {
         topic,
         partition,
         position,
         partitionsAtStart: counts.get(partitionKey(topic, partition)) ?? 0,
-      })),
-    )
+      }
+    })
     const records = pending.flatMap(part => part.records)
     const attempt = this.#options.shared.attempt(this.#over.signal)
-    const producer = this.#writer
-    const positions = await producer.write({ records, member: generation, offsets }, attempt)
-    try {
-      await producer.commit(attempt)
-    } catch (error) {
-      if (!(error instanceof TransactionFailure) || error.kind !== 'unknown') throw error
-      await this.#settle(offsets, error)
+    const stored = await this.#producer.store(generation, records, positions, attempt)
+    let next = 0
+    for (const part of pending) {
+      part.committed(stored.slice(next, next + part.records.length))
+      next += part.records.length
     }
-    return positions
-  }
-
-  /**
-   * No answer said whether the transaction is committed. Starting over ends it, one way or the other, and the mark beside
-   * the positions tells which. Rejects where it was not committed.
-   */
-  async #settle(offsets: readonly GroupOffset[], failure: TransactionFailure): Promise<void> {
-    const { shared, spec, logger } = this.#options
-    const attempt = shared.attempt(this.#over.signal)
-    await this.#writer.renew(attempt)
-    const found = await shared.committed(spec.group, offsets, attempt)
-    const isThere = ({ topic, partition, metadata }: GroupOffset): boolean =>
-      found.some(each => each.topic === topic && each.partition === partition && each.metadata === metadata)
-    const isCommitted = offsets.every(isThere)
-    const { transactionalId } = this.#writer
-    logger.info(
-      { transactionalId, isCommitted, reason: failure.message },
-      'the end of a transaction was not answered; the committed positions say what came of it',
-    )
-    if (!isCommitted) throw new TransactionFailure('aborted', failure.error)
   }
 
   /** Ends the ownership after a commit that failed, and begins it anew while this member has the partitions. */
   async #beginAnew(failure: TransactionFailure): Promise<void> {
-    const { held, logger, onHeld, shared } = this.#options
+    const { held, onHeld, runtime, onFailed } = this.#options
     this.#isBegun = false
-    this.#failures += 1
-    const sought = new Map(
-      this.#held().flatMap(each => {
-        const start = each.uncommittedStart
-        return start === undefined ? [] : [[partitionKey(each.topic, each.partition), start]]
-      }),
-    )
+    const sought = soughtIn(this.#held())
     held.revoke(this.#held(), failure.error)
-    let cause = failure
-    for (let failures = this.#failures; ; failures++) {
-      if (this.#over.signal.aborted || this.#closing) return
-      if (isFinal(cause.error)) return this.#options.onFailed(cause.error)
-      logger[failures > 2 || !cause.error.retryable ? 'warn' : 'info'](
-        { transactionalId: this.#writer.transactionalId, code: cause.error.code, reason: cause.message, failures },
-        'a transaction was not committed; its partitions begin anew at the committed positions',
-      )
-      if (failures > 1)
-        await pause(shared.settings.runtime, backoffOf(failures), this.#over.signal)
+    for (let cause = failure; ; ) {
+      if (this.#isOver) return
+      // Whoever brought the records that are the reason hears of it, and can bring others.
+      if (isFinal(cause.error) && cause.error.failures.length === 0) return onFailed(cause.error)
+      await pause(runtime, this.#report(cause), this.#over.signal)
       try {
         const starts = await this.#recover(cause, sought)
-        if (this.#over.signal.aborted || this.#closing) return
-        for (const start of starts) held.hold(start)
+        if (this.#isOver) return
+        for (const start of starts) held.hold({ ...start, refused: this.#failures.refusedIn(start) })
         this.#isBegun = true
         onHeld()
         this.request(true)
         return
       } catch (error) {
-        cause = asFailure(error, `Beginning anew with ${this.#writer.transactionalId}`)
+        cause = asFailure(error, `Beginning anew with ${this.#producer.transactionalId}`)
       }
     }
   }
 
-  async #recover(
-    failure: TransactionFailure,
-    sought: ReadonlyMap<string, number>,
-  ): Promise<readonly StartPosition[]> {
-    const generation = this.#options.generation()
-    if (!generation || this.#options.isSuspended())
-      throw aborted(`The member is just joining group ${this.#options.spec.group}`)
-    const attempt = this.#options.shared.attempt(this.#over.signal)
-    const renewed = failure.kind === 'fenced' ? undefined : await this.#renew(attempt)
-    if (renewed?.kind === 'fenced' || failure.kind === 'fenced') {
-      // Somebody claimed the id later, or the coordinator gave the transaction up. Only who still is a member may claim.
-      await stillMember(generation)
-      await this.#writer.claim(attempt)
-    }
-    return this.#starts(generation, sought, attempt, this.#options.onEvent)
+  get #isOver(): boolean {
+    return this.#over.signal.aborted || this.#closing !== undefined
   }
 
-  async #renew(attempt: Attempt): Promise<TransactionFailure | undefined> {
-    try {
-      await this.#writer.renew(attempt)
-      return undefined
-    } catch (error) {
-      if (error instanceof TransactionFailure && error.kind === 'fenced') return error
-      throw error
-    }
+  /** Returns how long to wait until the next try, in milliseconds. */
+  #report({ error }: TransactionFailure): number {
+    const { onEvent, spec } = this.#options
+    const { failure, delayMs } = this.#failures.failed()
+    const { partitions } = this
+    onEvent({ type: 'transaction-failed', group: spec.group, partitions, failure, delayMs, error })
+    return delayMs
+  }
+
+  async #recover(failure: TransactionFailure, sought: Sought): Promise<readonly StartPosition[]> {
+    const { generation, isSuspended, spec, shared, onEvent } = this.#options
+    const now = generation()
+    if (!now || isSuspended()) throw aborted(`The member is just joining group ${spec.group}`)
+    const attempt = shared.attempt(this.#over.signal)
+    await this.#producer.recover(now, failure, attempt)
+    return this.#starts(now, sought, attempt, onEvent)
   }
 
   /** Where the partitions begin, once no transaction is open for them; stored where the group had nothing yet. */
   async #starts(
     generation: Generation,
-    sought: ReadonlyMap<string, number>,
+    sought: Sought,
     attempt: Attempt,
     report: (event: TransportEvent) => void,
   ): Promise<readonly StartPosition[]> {
@@ -248,9 +197,8 @@ export class Task {
     })
     const anew = starts.filter(({ committed }) => committed === undefined)
     if (anew.length > 0) {
-      const offsets = this.#offsets(anew.map(each => ({ ...each, position: each.start })))
-      await this.#writer.write({ records: [], member: generation, offsets }, attempt)
-      await this.#writer.commit(attempt)
+      const positions = anew.map(each => ({ ...each, position: each.start }))
+      await this.#producer.store(generation, [], positions, attempt)
     }
     return starts.map(each => ({ ...each, committed: each.start }))
   }
@@ -269,30 +217,16 @@ export class Task {
     )
   }
 
-  #offsets(
-    positions: readonly (TopicPartition & { position: number; partitionsAtStart: number })[],
-  ): GroupOffset[] {
-    this.#count += 1
-    const mark = `${this.#writer.epochName}.${this.#count}`
-    return positions.map(({ topic, partition, position, partitionsAtStart }) => {
-      return { topic, partition, position, metadata: positionMetadata(partitionsAtStart, mark) }
-    })
-  }
-
-  get #writer(): TransactionalProducer {
-    return this.#producers[0] as TransactionalProducer
-  }
-
   #held(): HeldPartition[] {
     return this.partitions.flatMap(partition => this.#options.held.get(partition) ?? [])
   }
 }
 
-function backoffOf(failures: number): number {
-  return Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(failures - 2, 20))
-}
-
-/** Rejects unless the coordinator knows this membership as the present one. */
-async function stillMember({ coordinator, group, memberId, generationId }: Generation): Promise<void> {
-  await coordinator.heartbeat({ groupId: group, groupGenerationId: generationId, memberId })
+function soughtIn(held: readonly HeldPartition[]): Sought {
+  return new Map(
+    held.flatMap(each => {
+      const start = each.uncommittedStart
+      return start === undefined ? [] : [[partitionKey(each.topic, each.partition), start]]
+    }),
+  )
 }

@@ -1,4 +1,4 @@
-import { BusbarError, type BusbarErrorCode } from '@busbar/core'
+import { BusbarError, type BusbarErrorCode, type RecordFailure } from '@busbar/core'
 import { meaningOf } from '../producer/error-codes.js'
 
 /**
@@ -80,11 +80,20 @@ export function failureOf(errorCode: number, doing: string): TransactionFailure 
   return new TransactionFailure('fenced', new BusbarError('ABORTED', why))
 }
 
+interface AbortReason {
+  /** Default: `TRANSACTION_FAILED`. */
+  readonly code?: BusbarErrorCode
+  readonly cause?: unknown
+  readonly retryable?: boolean
+  /** The records of the transaction that are the reason. */
+  readonly failures?: readonly RecordFailure[]
+}
+
 export function aborted(
   message: string,
-  { code = 'TRANSACTION_FAILED', cause }: { code?: BusbarErrorCode; cause?: unknown } = {},
+  { code = 'TRANSACTION_FAILED', ...options }: AbortReason = {},
 ): TransactionFailure {
-  return new TransactionFailure('aborted', new BusbarError(code, message, cause === undefined ? {} : { cause }))
+  return new TransactionFailure('aborted', new BusbarError(code, message, options))
 }
 
 /** Anything thrown as a failure: what is none says that nothing is stored. */

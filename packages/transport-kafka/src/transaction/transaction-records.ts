@@ -1,9 +1,8 @@
-import { BusbarError, type OutboundRecord, type RecordPosition } from '@busbar/core'
+import { BusbarError, type OutboundRecord, type RecordFailure, type RecordPosition } from '@busbar/core'
 import type { PartitionQueue } from '../producer/partition-queue.js'
-import { nameOf } from '../producer/publish-errors.js'
 import type { Topic } from '../producer/topic.js'
 import { batchHeaderBytes, contentSizeOf, recordOverheadBytes, singleBatchSize } from '../record-batch.js'
-import { aborted } from './transaction-failure.js'
+import { aborted, type TransactionFailure } from './transaction-failure.js'
 
 /** Records of one partition that are sent together. */
 export interface TransactionBatch {
@@ -23,7 +22,7 @@ export interface TransactionPartition {
  * Parts the records of a transaction by partition and into batches, in their order.
  *
  * @param topicOf The topic of a record, loaded.
- * @throws TransactionFailure where a record can't be sent.
+ * @throws TransactionFailure where some can't be sent: its error has them as `failures`.
  */
 export function partRecords(
   records: readonly OutboundRecord[],
@@ -35,10 +34,18 @@ export function partRecords(
   // Records without a key keep together: a batch each would cost more than they do.
   const keyless = new Map<Topic, PartitionQueue>()
   const filled = new Map<TransactionPartition, number>()
+  const failures: RecordFailure[] = []
   for (const [slot, record] of records.entries()) {
     const topic = topicOf(record.topic)
-    const size = sizeOf(record, topic, isCompressed)
-    const queue = queueOf(record, topic, keyless)
+    let size: number
+    let queue: PartitionQueue
+    try {
+      size = sizeOf(record, topic, isCompressed)
+      queue = queueOf(record, topic, keyless)
+    } catch (error) {
+      failures.push({ index: slot, error: BusbarError.from(error, 'INTERNAL', 'Choosing a partition failed') })
+      continue
+    }
     const part = parts.get(queue) ?? { queue, batches: [] }
     parts.set(queue, part)
     const limit = Math.min(maxBatchBytes, topic.maxMessageBytes)
@@ -55,7 +62,14 @@ export function partRecords(
     batch.sizes.push(size)
     batch.slots.push(slot)
   }
+  if (failures.length > 0) throw refusedRecords(failures)
   return [...parts.values()]
+}
+
+/** The failure of a transaction that some of its records are the reason of. */
+export function refusedRecords(failures: readonly RecordFailure[]): TransactionFailure {
+  const { code, message, retryable } = (failures[0] as RecordFailure).error
+  return aborted(message, { code, retryable, failures, cause: failures[0]?.error })
 }
 
 /** Where the records of a stored batch stand. */
@@ -85,19 +99,21 @@ function sizeOf(record: OutboundRecord, topic: Topic, isCompressed: boolean): nu
   const size = contentSizeOf(record)
   if (!(size > 0 && Number.isSafeInteger(record.timestampMs) && record.timestampMs >= 0)) {
     const needs = 'bytes or null as key and value, bytes or text as headers, milliseconds as timestampMs'
-    throw aborted(`A record of topic ${topic.name} needs ${needs}`, { code: 'CONFIG_INVALID' })
+    throw new BusbarError('CONFIG_INVALID', `A record of topic ${topic.name} needs ${needs}`)
   }
   const least = singleBatchSize(size)
   if (!isCompressed && least > topic.maxMessageBytes) throw tooLarge(topic.name, least, topic.maxMessageBytes)
   return size
 }
 
-/** Compressed, a batch is found to be too large only afterwards. */
-export function checkBatch(queue: PartitionQueue, bytes: Buffer, topic: Topic): void {
-  if (bytes.length > topic.maxMessageBytes) throw tooLarge(nameOf(queue), bytes.length, topic.maxMessageBytes)
+/** @throws TransactionFailure for a batch that is found to be too large once it is compressed. */
+export function checkBatch(topic: Topic, batch: TransactionBatch, bytes: Buffer): void {
+  if (bytes.length <= topic.maxMessageBytes) return
+  const error = tooLarge(topic.name, bytes.length, topic.maxMessageBytes)
+  throw refusedRecords(batch.slots.map(index => ({ index, error })))
 }
 
-function tooLarge(where: string, size: number, limit: number): Error {
-  const message = `A transaction has a record or batch of ${size} bytes for ${where}, which takes ${limit} (max.message.bytes)`
-  return aborted(message, { code: 'RECORD_TOO_LARGE', cause: new BusbarError('RECORD_TOO_LARGE', message) })
+function tooLarge(topic: string, size: number, limit: number): BusbarError {
+  const message = `A record of ${size} bytes is too large for topic ${topic}, which takes ${limit} (max.message.bytes)`
+  return new BusbarError('RECORD_TOO_LARGE', message)
 }

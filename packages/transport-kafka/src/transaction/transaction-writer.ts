@@ -14,7 +14,13 @@ import { type BatchProducer, encodeCompressedBatch, encodeRecordBatch } from '..
 import { type Attempt, pause, tooLate } from './coordinators.js'
 import { aborted, failureOf, type TransactionFailure, verdictOf } from './transaction-failure.js'
 import type { TransactionalIdentity } from './transaction-protocol.js'
-import { checkBatch, enterPositions, type TransactionBatch, type TransactionPartition } from './transaction-records.js'
+import {
+  checkBatch,
+  enterPositions,
+  refusedRecords,
+  type TransactionBatch,
+  type TransactionPartition,
+} from './transaction-records.js'
 import type { TransactionSequences } from './transaction-sequences.js'
 import type { Transactions } from './transactions.js'
 
@@ -121,13 +127,16 @@ export class TransactionWriter {
   }
 
   /** Whether it is stored; if not, it is tried again. @throws TransactionFailure where that is of no use. */
-  #isStored({ part: { queue } }: Encoded, answer: ProduceAnswer, attempt: Attempt): boolean {
+  #isStored({ part: { queue }, batch }: Encoded, answer: ProduceAnswer, attempt: Attempt): boolean {
     if (answer.errorCode === 0) return true
     const { name, kind } = meaningOf(answer.errorCode)
     // The broker knows it already: an answer was lost.
     if (kind === 'duplicate') return true
     const failure = failureOf(answer.errorCode, `Writing to ${nameOf(queue)} in a transaction`)
     const isFenced = verdictOf(answer.errorCode).kind === 'fenced'
+    // Which of several it was the broker does not say.
+    const only = batch.slots.length === 1 && !failure.error.retryable ? batch.slots[0] : undefined
+    if (only !== undefined && !isFenced) throw refusedRecords([{ index: only, error: failure.error }])
     if (kind !== 'retry' || isFenced) throw failure
     queue.lastError = new Error(name)
     const isLate = this.#transactions.settings.clock() >= attempt.until
@@ -173,7 +182,7 @@ export class TransactionWriter {
     const bytes = codec
       ? await encodeCompressedBatch(batch.records, batch.sizes, producer, codec)
       : encodeRecordBatch(batch.records, batch.sizes, producer)
-    if (codec) checkBatch(part.queue, bytes, directory.get(part.queue.topic))
+    if (codec) checkBatch(directory.get(part.queue.topic), batch, bytes)
     return { part, batch, bytes }
   }
 }

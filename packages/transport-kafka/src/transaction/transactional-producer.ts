@@ -12,7 +12,7 @@ import {
   initProducerId,
   type TransactionalIdentity,
 } from './transaction-protocol.js'
-import { partRecords, type TransactionPartition } from './transaction-records.js'
+import { partRecords, refusedRecords, type TransactionPartition } from './transaction-records.js'
 import { TransactionSequences } from './transaction-sequences.js'
 import { TransactionWriter } from './transaction-writer.js'
 import type { Transactions } from './transactions.js'
@@ -110,7 +110,7 @@ export class TransactionalProducer {
   ): Promise<RecordPosition[]> {
     if (records.length === 0) return []
     const { directory, settings, codec } = this.#transactions
-    await this.#transactions.loadTopics(new Set(records.map(({ topic }) => topic)), attempt)
+    await this.#loadTopics(records, attempt)
     const parts = partRecords(
       records,
       name => directory.get(name),
@@ -120,6 +120,20 @@ export class TransactionalProducer {
     await this.#addPartitions(identity, parts, attempt)
     const writer = new TransactionWriter(this.#transactions, identity, this.#sequences, this.#lane)
     return writer.write(parts, attempt)
+  }
+
+  async #loadTopics(records: readonly OutboundRecord[], attempt: Attempt): Promise<void> {
+    const topics = new Set(records.map(({ topic }) => topic))
+    const loading = [...topics].map(async topic => {
+      try {
+        await this.#transactions.loadTopic(topic, attempt)
+      } catch (thrown) {
+        const { error } = asFailure(thrown, this.#doing('Beginning'))
+        const failures = records.flatMap((record, index) => (record.topic === topic ? [{ index, error }] : []))
+        throw refusedRecords(failures)
+      }
+    })
+    await Promise.all(loading)
   }
 
   async #addPartitions(

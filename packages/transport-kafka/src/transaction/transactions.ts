@@ -6,7 +6,6 @@ import type { BrokerNode } from '../producer/broker-links.js'
 import { ControlLink } from '../producer/control-link.js'
 import { meaningOf } from '../producer/error-codes.js'
 import { backoffMs, type ProducerSettings, settingsOf } from '../producer/producer-options.js'
-import type { Topic } from '../producer/topic.js'
 import { TopicDirectory } from '../producer/topic-directory.js'
 import type { SocketRegistry } from '../socket-registry.js'
 import { BrokerLanes } from './broker-lanes.js'
@@ -95,24 +94,21 @@ export class Transactions {
     return offsets
   }
 
-  /** Until the topics are known. @throws TransactionFailure where one can't be written. */
-  async loadTopics(names: ReadonlySet<string>, attempt: Attempt): Promise<void> {
-    await Promise.all([...names].map(name => this.#load(this.directory.get(name), attempt)))
-  }
-
   close(reason: Error): void {
     this.lanes.close()
     this.#control.close()
     this.#sockets.close(reason)
   }
 
-  async #load(topic: Topic, attempt: Attempt): Promise<void> {
+  /** Until the topic is known. @throws TransactionFailure where it can't be written. */
+  async loadTopic(name: string, attempt: Attempt): Promise<void> {
+    const topic = this.directory.get(name)
     this.directory.refreshOld(this.settings.clock())
     for (let failures = 1; !topic.loaded; failures++) {
       await this.directory.refresh(topic)
       if (topic.loaded) return
       const error = this.directory.errorOf(topic)
-      if (error) throw aborted(error.message, { code: error.code, cause: error })
+      if (error) throw aborted(error.message, { code: error.code, retryable: error.retryable, cause: error })
       const cause = topic.lastError ?? new Error(meaningOf(topic.errorCode).name)
       const failure = aborted(`Topic ${topic.name} could not be looked up: ${reasonOf(cause)}`, { cause })
       if (attempt.signal.aborted) throw failure
