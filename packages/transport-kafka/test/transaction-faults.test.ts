@@ -1,15 +1,12 @@
-import { silentLogger, systemRuntime } from '@busbar/core'
 import { deadline, eventually, freePort, type RunningKafka, startKafka, type TcpProxy, tcpProxy, uniqueName } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { captureCluster } from '../dist/cluster.js'
-import { SocketRegistry } from '../dist/socket-registry.js'
 import { TransactionFailure } from '../dist/transaction/transaction-failure.js'
-import { Transactions } from '../dist/transaction/transactions.js'
-import { kafkaAt, record } from './kafka-harness.js'
+import { record } from './kafka-harness.js'
 import { copying, readAll, transactional, valueOf } from './support/copying.js'
 import { assertOnceInOrder, numbered, publishNumbered } from './support/exactly-once.js'
 import { connected, publish, texts } from './support/test-transport.js'
+import { transactionsAt } from './support/transactions-at.js'
 
 const test = suite('faults of transactions')
 const keys = { produce: 0, init: 22, addPartitions: 24, addOffsets: 25, endTxn: 26, offsets: 28 }
@@ -18,7 +15,9 @@ let proxy: TcpProxy
 
 test.before(async () => {
   const proxyPort = await freePort()
-  broker = await startKafka({ proxyPort })
+  // A transaction that takes too long is looked for every ten seconds by default.
+  const config = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200' }
+  broker = await startKafka({ proxyPort, config })
   proxy = await tcpProxy({ targetPort: broker.proxyTargetPort as number, listenPort: proxyPort })
 })
 
@@ -97,22 +96,10 @@ test('random cuts, lost answers and broken frames: each output once, keys in ord
   assertOnceInOrder(await readAll(observer.transport, to), values)
 })
 
-/** The transactions of one process, without a subscription around them. */
-async function transactions(): Promise<Transactions> {
-  return Transactions.create({
-    producer: {},
-    transactionTimeoutMs: 10_000,
-    cluster: captureCluster(kafkaAt(broker.brokers)),
-    sockets: new SocketRegistry(),
-    runtime: systemRuntime,
-    logger: silentLogger,
-  })
-}
-
 test('whoever was stopped before the end of a transaction is fenced, and its outputs are never read', async () => {
   const [from, to] = await newTopics(1)
   await using observer = await direct()
-  const [zombies, heirs] = [await transactions(), await transactions()]
+  const [zombies, heirs] = [await transactionsAt(broker.brokers), await transactionsAt(broker.brokers)]
   const group = uniqueName('group')
   const id = `${group}/${from}/0`
   const attempt = () => zombies.attempt(new AbortController().signal)
@@ -156,7 +143,7 @@ test('whoever was stopped before the end of a transaction is fenced, and its out
 
 test('an open transaction is waited for, and its end decides where the next one begins', async () => {
   const [from, to] = await newTopics(1)
-  const [one, other] = [await transactions(), await transactions()]
+  const [one, other] = [await transactionsAt(broker.brokers), await transactionsAt(broker.brokers)]
   const group = uniqueName('group')
   const attempt = (ms = 10_000) => one.attempt(new AbortController().signal, ms)
   const writer = one.producer(`${group}/another/0`, 0)
@@ -178,7 +165,7 @@ test('somebody else takes the id: the ownership ends, begins anew, and each outp
   const [from, to] = await newTopics(1)
   await using observer = await direct()
   await using bus = await connected({ brokers: broker.brokers, commitIntervalMs: 20 })
-  const thieves = await transactions()
+  const thieves = await transactionsAt(broker.brokers)
   const group = uniqueName('group')
   let ended = 0
   const copy = copying({ to })
@@ -197,6 +184,56 @@ test('somebody else takes the id: the ownership ends, begins anew, and each outp
   assert.is(new Set((await readAll(observer.transport, to)).map(valueOf)).size, 60)
   await deadline(5_000, 'closing', subscription[Symbol.asyncDispose]())
   thieves.close(new Error('done'))
+})
+
+test('a transaction that takes longer than its time limit is aborted, and the error says so', async () => {
+  const [from, to] = await newTopics(1)
+  await using observer = await direct()
+  const slow = await transactionsAt(broker.brokers, 300)
+  const group = uniqueName('group')
+  const attempt = () => slow.attempt(new AbortController().signal, 5_000)
+  const producer = slow.producer(`${group}/${from}/0`, 0)
+  const transaction = {
+    records: [record(to, 'late')],
+    member: { group, memberId: '', generationId: -1 },
+    offsets: [{ topic: from, partition: 0, position: 1, metadata: '' }],
+  }
+  await producer.claim(attempt())
+  await producer.write(transaction, attempt())
+  // Only then has the broker aborted it.
+  await eventually(async () => assert.is((await slow.committed(group, transaction.offsets, attempt())).length, 0))
+  const failure = await producer.commit(attempt()).catch((error: unknown) => error)
+  assert.instance(failure, TransactionFailure)
+  const { error } = failure as TransactionFailure
+  assert.is(error.code, 'TRANSACTION_FAILED')
+  assert.match(error.message, /took \d+ ms, and the broker aborts it after 300 \(`transactionTimeoutMs`\)/)
+  await producer.claim(attempt())
+  await producer.write({ ...transaction, records: [record(to, 'in time')] }, attempt())
+  await producer.commit(attempt())
+  await eventually(async () => assert.is((await readAll(observer.transport, to)).length, 1))
+  assert.equal((await readAll(observer.transport, to)).map(valueOf), ['in time'])
+  slow.close(new Error('done'))
+})
+
+test('a broker that does not answer is given up in time', async () => {
+  const [from, to] = await newTopics(1)
+  await using observer = await direct()
+  await using bus = await proxied({ transactionTimeoutMs: 1_000 })
+  const group = uniqueName('group')
+  const subscription = await bus.transport.subscribe(transactional(group, [from]), copying({ to }))
+  await publish(observer.transport, from, texts('v', 10))
+  proxy.swallowResponses(keys.endTxn, 50)
+  proxy.swallowResponses(keys.init, 50)
+  const failed = () => bus.events.find(({ type }) => type === 'transaction-failed')
+  await eventually(() => assert.ok(failed()), { timeoutMs: 10_000 })
+  const event = failed()
+  assert.match(event?.type === 'transaction-failed' ? event.error.message : '', /`transactionTimeoutMs`/)
+  for (const key of [keys.endTxn, keys.init]) proxy.swallowResponses(key, -50)
+  await eventually(async () => assert.is((await readAll(observer.transport, to)).length, 10), {
+    timeoutMs: 15_000,
+  })
+  assert.is(new Set((await readAll(observer.transport, to)).map(valueOf)).size, 10)
+  await subscription[Symbol.asyncDispose]()
 })
 
 test.run()

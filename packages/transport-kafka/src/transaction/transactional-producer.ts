@@ -34,6 +34,7 @@ export class TransactionalProducer {
   readonly #lane: string
   readonly #sequences = new TransactionSequences()
   #identity: TransactionalIdentity | undefined
+  #begunAt = 0
 
   constructor(transactions: Transactions, transactionalId: string, lane: string) {
     this.#transactions = transactions
@@ -68,6 +69,7 @@ export class TransactionalProducer {
    */
   async write(transaction: Transaction, attempt: Attempt): Promise<RecordPosition[]> {
     const identity = this.#claimed()
+    this.#begunAt = this.#transactions.settings.clock()
     // The first step that fails ends the other, which would only write into an epoch that is spent.
     const failed = new AbortController()
     const steps = { until: attempt.until, signal: AbortSignal.any([attempt.signal, failed.signal]) }
@@ -83,14 +85,18 @@ export class TransactionalProducer {
       step.status === 'rejected' ? [step.reason as unknown] : [],
     )
     if (records.status === 'rejected' || reasons.length > 0)
-      throw asFailure(mostTellingOf(reasons), this.#doing('Writing'))
+      throw this.#inTime(asFailure(mostTellingOf(reasons), this.#doing('Writing')))
     return records.value
   }
 
   /** Commits what was written. @throws TransactionFailure whose kind says whether it is certain that nothing is stored. */
   async commit(attempt: Attempt): Promise<void> {
     const identity = this.#claimed()
-    await this.#ask(attempt, 'Committing', () => endTxn(identity, true), true)
+    try {
+      await this.#ask(attempt, 'Committing', () => endTxn(identity, true), true)
+    } catch (error) {
+      throw this.#inTime(asFailure(error, this.#doing('Committing')))
+    }
   }
 
   async #initialize(attempt: Attempt, current: TransactionalIdentity | undefined): Promise<void> {
@@ -177,6 +183,15 @@ export class TransactionalProducer {
       once,
     }
     return this.#transactions.coordinators.ask(request)
+  }
+
+  /** A coordinator that gives a transaction up fences its producer: then its time is the reason, and nobody else. */
+  #inTime(failure: TransactionFailure): TransactionFailure {
+    const { settings, transactionTimeoutMs } = this.#transactions
+    const tookMs = Math.round(settings.clock() - this.#begunAt)
+    if (failure.kind !== 'fenced' || tookMs < transactionTimeoutMs) return failure
+    const message = `A transaction of ${this.transactionalId} took ${tookMs} ms, and the broker aborts it after ${transactionTimeoutMs} (\`transactionTimeoutMs\`): ${failure.message}`
+    return new TransactionFailure('fenced', new BusbarError('TRANSACTION_FAILED', message, { cause: failure }))
   }
 
   #doing(what: string): string {
