@@ -152,7 +152,9 @@ test('an open transaction is waited for, and its end decides where the next one 
   const member = { group, memberId: '', generationId: -1 }
   await writer.write({ records: [record(to, 'x')], member, offsets }, attempt())
   const partitions = [{ topic: from, partition: 0 }]
-  const early = await other.committed(group, partitions, attempt(300)).catch((error: unknown) => error)
+  // Finds its coordinator before the time counts.
+  await other.committed(group, [{ topic: to, partition: 0 }], attempt())
+  const early = await other.committed(group, partitions, attempt(500)).catch((error: unknown) => error)
   assert.match(String(early), /UNSTABLE_OFFSET_COMMIT/)
   const waiting = other.committed(group, partitions, attempt())
   await writer.commit(attempt())
