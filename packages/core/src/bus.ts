@@ -37,8 +37,11 @@ import {
 import { drainWithin, untilAborted } from './runner.js'
 import { sendRecords } from './send-records.js'
 import type { EventStream } from './stream/event-stream.js'
+import { isList, type Output } from './stream/output.js'
+import { type PipeOptions, pipeHandle } from './stream/pipe.js'
 import type { Received } from './stream/received.js'
-import { type OpenStream, pipelineStream, type RecordPipeline, RecordStream } from './stream/stream-source.js'
+import type { RecordPipeline } from './stream/run-pipeline.js'
+import { type OpenStream, pipelineStream, RecordStream } from './stream/stream-source.js'
 import { Streams } from './stream/streams.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
@@ -309,6 +312,68 @@ export class Bus implements AsyncDisposable {
   }
 
   /**
+   * Consumes an event, runs each record through a pipeline of its own, and publishes what comes out of it as another event: a
+   * record that is filtered out leads to nothing, one that is split leads to several. Retry, dead letters, order by key
+   * and everything else is as with {@link Bus.subscribe}; a record is acknowledged when its pipeline has completed and its
+   * outputs are stored. What a pipeline emits before it fails is not published.
+   *
+   * At least once by default: the id of an output follows from its record's, so that `idempotent` knows one that comes twice.
+   * With `exactlyOnce` outputs and position are stored as one, and only what is committed is seen.
+   * Several targets: give a list, and emit `to(event, payload)`.
+   * @throws BusbarError `CAPABILITY_MISSING` for `exactlyOnce` on a transport without transactions.
+   * @throws BusbarError `CONFIG_INVALID`, as `subscribe`, and for a group that is exactly once only in part.
+   */
+  pipe<Out, In, TargetOut, TargetIn>(
+    source: EventDefinition<Out, In>,
+    pipeline: RecordPipeline<NoInfer<Out>, NoInfer<TargetIn>>,
+    target: EventDefinition<TargetOut, TargetIn>,
+  ): Subscription
+  pipe<Out, In, TargetOut, TargetIn>(
+    source: EventDefinition<Out, In>,
+    options: PipeOptions,
+    pipeline: RecordPipeline<NoInfer<Out>, NoInfer<TargetIn>>,
+    target: EventDefinition<TargetOut, TargetIn>,
+  ): Subscription
+  pipe<Out, In, E extends AnyEvent>(
+    source: EventDefinition<Out, In>,
+    pipeline: RecordPipeline<NoInfer<Out>, Output<NoInfer<E>>>,
+    targets: readonly E[],
+  ): Subscription
+  pipe<Out, In, E extends AnyEvent>(
+    source: EventDefinition<Out, In>,
+    options: PipeOptions,
+    pipeline: RecordPipeline<NoInfer<Out>, Output<NoInfer<E>>>,
+    targets: readonly E[],
+  ): Subscription
+  pipe(source: AnyEvent, ...rest: readonly unknown[]): Subscription {
+    const [given, pipeline, target] = (rest.length < 3 ? [{}, ...rest] : rest) as [
+      PipeOptions,
+      RecordPipeline<unknown, unknown>,
+      AnyEvent | readonly AnyEvent[],
+    ]
+    requireContract('event', source, 'pipe')
+    const targets = isList(target) ? target : [target]
+    for (const each of targets) requireContract('event', each, 'pipe, its target')
+    requireHandler(pipeline, `pipe from ${source.name}`)
+    const { exactlyOnce = false, ...options } = given
+    if (exactlyOnce) this.#requireTransactions(source, options)
+    for (const each of targets) this.#topics.declare(each.topic)
+    return this.#subscribe(source, options, {
+      transactional: exactlyOnce,
+      prepare: () =>
+        Promise.all(
+          targets.flatMap(each => [this.#codecs.prepareToPublish(each), this.#topics.ensure(each.topic)]),
+        ),
+      handle: pipeHandle({
+        pipeline,
+        target,
+        publish: (event, payload, each) => this.publish(event as EventDefinition<unknown>, payload, each),
+        encode: (event, payload, each) => this.#publisher.encode(event, payload, each),
+      }),
+    })
+  }
+
+  /**
    * Answers a request. What the handler returns is the reply; an error that the request declares arrives as itself, any
    * other as `REMOTE_FAILED`. A failed request is answered and not retried.
    */
@@ -432,7 +497,10 @@ export class Bus implements AsyncDisposable {
   #subscribe(
     contract: AnyEvent | AnyRequest,
     options: SubscribeOptions,
-    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'resultOf' | 'batch'>,
+    inner: Pick<
+      BoundSubscriptionOptions,
+      'handle' | 'onFailure' | 'replay' | 'resultOf' | 'batch' | 'transactional' | 'prepare'
+    >,
   ): Subscription {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name
@@ -454,6 +522,7 @@ export class Bus implements AsyncDisposable {
       logger: this.#settings.logger,
       runtime: this.#settings.runtime,
       forward: this.#forward,
+      ensureOwnTopic: topic => this.#ownTopics.ensure(topic),
       middleware: () =>
         failsForGood ? this.#withDefaults([...this.#middleware, ...own]) : [...this.#middleware, ...own],
     })
@@ -468,6 +537,18 @@ export class Bus implements AsyncDisposable {
       return closed
     }
     return { name, group, ready, close, [Symbol.asyncDispose]: () => close() }
+  }
+
+  #requireTransactions(source: AnyEvent, { group }: SubscribeOptions): void {
+    const doing = `pipe from ${source.name}, option "exactlyOnce"`
+    if (group === false)
+      throw new BusbarError('CONFIG_INVALID', `${doing}: it needs a group, and a broadcast has none`)
+    const { name, capabilities } = this.#settings.transport
+    if (capabilities.transactions) return
+    throw new BusbarError(
+      'CAPABILITY_MISSING',
+      `${doing}: the ${name} transport has no transactions: leave the option out, and let consumers of the outputs use idempotent()`,
+    )
   }
 
   /** Joins a group of a bus that runs, or soon will; whoever does not look at `ready` finds a failure in the log. */

@@ -71,8 +71,11 @@ export type {
 } from './schema-registry.js'
 export type { StandardSchema } from './standard-schema.js'
 export type { EventStream } from './stream/event-stream.js'
+export { type Output, type OutputOptions, to } from './stream/output.js'
+export type { PipeOptions } from './stream/pipe.js'
 export type { Received } from './stream/received.js'
-export type { RecordPipeline, RecordStream } from './stream/stream-source.js'
+export type { RecordPipeline } from './stream/run-pipeline.js'
+export type { RecordStream } from './stream/stream-source.js'
 export type { TopicOptions } from './topic.js'
 export type {
   ConnectOptions,

@@ -110,6 +110,11 @@ export class TestTransport implements Transport {
     return this.#options.inner[Symbol.asyncDispose]()
   }
 
+  /** See `MemoryTransport.members`. */
+  get members(): readonly string[] {
+    return this.#options.inner.members
+  }
+
   crash(): void {
     this.#isCrashed = true
     this.#options.inner.crash()
