@@ -15,7 +15,7 @@ import type { EventContext, Forward } from './context.js'
 import { DeadLetters } from './dead-letters.js'
 import { Delays } from './delays.js'
 import { BusbarError, reasonOf } from './error.js'
-import { type AnyEvent, type EventDefinition, requireName } from './event.js'
+import { type AnyEvent, type EventDefinition, type EventPayload, requireName } from './event.js'
 import type { GroupConsumer } from './group-consumer.js'
 import { Groups } from './groups.js'
 import { type BusHealth, Health } from './health.js'
@@ -229,21 +229,19 @@ export class Bus implements AsyncDisposable {
    * key, and at last its record becomes a dead letter: see {@link SubscribeOptions.onFailure}.
    * @throws BusbarError `CONFIG_INVALID`, for example when a group already has a handler of this event and no `name` is given.
    */
-  subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<NoInfer<Out>>): Subscription
-  subscribe<Out, In>(
-    event: EventDefinition<Out, In>,
+  subscribe<E extends AnyEvent>(event: E, handler: Handler<EventPayload<E>>): Subscription
+  subscribe<E extends AnyEvent>(
+    event: E,
     options: SubscribeOptions,
-    handler: Handler<NoInfer<Out>>,
+    handler: Handler<EventPayload<E>>,
   ): Subscription
-  subscribe<Out, In>(
-    event: EventDefinition<Out, In>,
-    ...rest: [Handler<Out>] | [SubscribeOptions, Handler<Out>]
-  ): Subscription {
-    const [options, handler] = withOptions<SubscribeOptions, Handler<Out>>(rest)
+  subscribe(event: AnyEvent, ...rest: [Handler<never>] | [SubscribeOptions, Handler<never>]): Subscription {
+    const [options, handler] = withOptions<SubscribeOptions, Handler<never>>(rest)
     requireContract('event', event, 'subscribe')
     requireHandler(handler, `subscribe to ${event.name}`)
     return this.#subscribe(event, options, {
-      handle: async context => void (await handler(context.payload as Out, context as EventContext<Out>)),
+      handle: async context =>
+        void (await handler(context.payload as never, context as unknown as EventContext<never>)),
     })
   }
 
@@ -251,17 +249,17 @@ export class Bus implements AsyncDisposable {
    * Handles an event in batches of one partition. Every record has its own outcome: `item.fail(error)` hands back that
    * one; a handler that throws fails all that it has not marked with `done()`.
    */
-  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, handler: BatchHandler<NoInfer<Out>>): Subscription
-  subscribeBatch<Out, In>(
-    event: EventDefinition<Out, In>,
+  subscribeBatch<E extends AnyEvent>(event: E, handler: BatchHandler<EventPayload<E>>): Subscription
+  subscribeBatch<E extends AnyEvent>(
+    event: E,
     options: SubscribeBatchOptions,
-    handler: BatchHandler<NoInfer<Out>>,
+    handler: BatchHandler<EventPayload<E>>,
   ): Subscription
-  subscribeBatch<Out, In>(
-    event: EventDefinition<Out, In>,
-    ...rest: [BatchHandler<Out>] | [SubscribeBatchOptions, BatchHandler<Out>]
+  subscribeBatch(
+    event: AnyEvent,
+    ...rest: [BatchHandler<never>] | [SubscribeBatchOptions, BatchHandler<never>]
   ): Subscription {
-    const [options, handler] = withOptions<SubscribeBatchOptions, BatchHandler<Out>>(rest)
+    const [options, handler] = withOptions<SubscribeBatchOptions, BatchHandler<never>>(rest)
     requireContract('event', event, 'subscribeBatch')
     requireHandler(handler, `subscribe to batches of ${event.name}`)
     return this.#subscribe(event, options, {

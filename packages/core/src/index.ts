@@ -15,6 +15,7 @@ export type { Layer, Next } from './compose.js'
 export type { DeliveryReport } from './consume.js'
 export type { Conclusion, EventContext, Forward, PublishContext, RecordContext } from './context.js'
 export { type ContextKey, type ContextValues, createContextKey } from './context-values.js'
+export { type ContractSchema, schemasOf } from './contract-schemas.js'
 export type { DeadLetter } from './dead-letter.js'
 export type {
   DeadLetterFilter,
