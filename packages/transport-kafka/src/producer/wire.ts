@@ -130,10 +130,6 @@ export function compactString(text: string | null): Buffer {
   return Buffer.concat([unsignedVarint(bytes.length + 1), bytes])
 }
 
-export function compactArray<T>(items: readonly T[], write: (item: T) => readonly Uint8Array[]): Buffer {
-  return Buffer.concat([unsignedVarint(items.length + 1), ...items.flatMap(write)])
-}
-
 /** No tagged fields: ends each structure of the flexible versions. */
 export const noTags = Buffer.from([0])
 

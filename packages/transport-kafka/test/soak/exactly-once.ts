@@ -1,4 +1,4 @@
-// Two instances copy a topic exactly once, and one of them after the other is killed at random: prints what came of it.
+// Two instances pipe a topic into another exactly once, and one of them after the other is killed at random: prints what came of it.
 import { startKafka } from '@busbar/testkit'
 import { exactlyOnceRun } from '../support/exactly-once-run.js'
 
@@ -7,8 +7,8 @@ const kills = Number(process.argv[3] ?? 10)
 const seed = Number(process.argv[4] ?? Math.floor(Math.random() * 1e9))
 console.log(`${records} records, ${kills} kills, seed ${seed}`)
 await using kafka = await startKafka()
-const { copied, delivered, tookMs } = await exactlyOnceRun({ brokers: kafka.brokers, records, kills, seed })
+const { outputs, handled, tookMs } = await exactlyOnceRun({ brokers: kafka.brokers, records, kills, seed })
 console.log(
-  `${copied} outputs, each once and in the order of its key; ${delivered - copied} deliveries came again, ` +
+  `${outputs} outputs, each once and in the order of its key; ${handled - outputs} records were handled again, ` +
     `${Math.round(tookMs / 100) / 10} s`,
 )

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createBus } from '@busbar/core'
 import { SeededRandom } from '@busbar/core/testing'
 import { uniqueName } from '@busbar/testkit'
-import type { CopyingMemberOptions } from '../programs/copying-member.js'
-import { readAll } from './copying.js'
-import { assertOnceInOrder, numbered, portion, publishNumbered } from './exactly-once.js'
+import { kafkaTransport } from '@busbar/transport-kafka'
+import type { PipingMemberOptions } from '../programs/piping-member.js'
+import { readAll, valueOf } from './copying.js'
+import { assertNumbersOnce } from './exactly-once.js'
+import { type Numbered, numbersIn } from './numbers-event.js'
 import { type Program, startProgram } from './program.js'
-import { connected } from './test-transport.js'
+import { connected, type TestTransport } from './test-transport.js'
 
 export interface ExactlyOnceRun {
   readonly brokers: string[]
@@ -13,76 +16,113 @@ export interface ExactlyOnceRun {
   /** How often one of the two instances is killed, at random, and replaced. */
   readonly kills: number
   readonly seed: number
-  readonly partitions?: number
 }
 
 export interface ExactlyOnceResult {
-  readonly copied: number
-  /** Deliveries to both instances: what is above `copied` was delivered again after a kill, and its outputs were aborted. */
-  readonly delivered: number
+  readonly outputs: number
+  /** Records that went through the pipeline: what is above `outputs` was done again, since nothing was committed of it. */
+  readonly handled: number
   readonly tookMs: number
 }
 
-/** Two instances copy a topic while one of them after the other is killed. @throws where an output is missing, there twice or out of order. */
+const partitions = 6
+const keys = 50
+const portion = 100
+/** Between two kills, at most. */
+const longestMs = 1_500
+
+/**
+ * Two instances of a pipe, one of which is killed at a time, while there is work.
+ *
+ * @throws Error where a committed output is missing, there twice or out of its key's order.
+ */
 export async function exactlyOnceRun(run: ExactlyOnceRun): Promise<ExactlyOnceResult> {
-  const { brokers, records, kills, seed, partitions = 6 } = run
-  const random = new SeededRandom(seed)
-  await using bus = await connected({ brokers })
-  const { transport } = bus
+  const { brokers, kills, seed } = run
+  await using observer = await connected({ brokers })
   const [from, to] = [uniqueName('from'), uniqueName('to')]
-  await transport.ensureTopics([from, to].map(name => ({ name, create: true, partitions })))
-  const member: CopyingMemberOptions = {
+  const names = [from, to]
+  await observer.transport.ensureTopics(names.map(name => ({ name, create: true, partitions })))
+  const started: Program[] = []
+  const group = uniqueName('group')
+  const member: PipingMemberOptions = {
     brokers,
     from,
     to,
-    group: uniqueName('group'),
+    group,
     sessionTimeout: 1_500,
     commitIntervalMs: 30,
-    workMs: 20,
+    workMs: 2,
   }
-  const values = numbered(50, Math.ceil(records / 50))
-  const started: Program[] = []
   const start = async (): Promise<Program> => {
-    const program = startProgram('copying-member', member)
+    const program = startProgram('piping-member', member)
     started.push(program)
     await program.message('ready')
     return program
   }
   const startedAt = Date.now()
+  const numbers = Array.from({ length: run.records }, (_, i) => {
+    return { key: `k${i % keys}`, number: Math.floor(i / keys) }
+  })
+  const values = numbers.map(nameOf)
   try {
-    const running = await Promise.all([start(), start()])
-    const allKilled = (async () => {
-      for (let kill = 0; kill < kills; kill++) {
-        await sleep(200 + random.next() * 1_300)
-        const index = random.next() < 0.5 ? 0 : 1
-        await (running[index] as Program).kill()
-        running[index] = await start()
-      }
-    })()
-    let over = false
-    const killed = allKilled.finally(() => {
-      over = true
+    const running: [Program, Program] = [await start(), await start()]
+    const progress = { isOver: false }
+    const killing = kill(running, start, kills, seed).finally(() => {
+      progress.isOver = true
     })
     // As long as there are kills to come there are records to come, so that each meets work.
-    const portions = Math.ceil(values.length / portion)
-    await publishNumbered(transport, from, values, async () => {
-      if (!over) await sleep((kills * 1_700) / portions)
-    })
-    await killed
-    await untilRead(transport, to, values.length)
+    const pauseMs = (kills * longestMs) / (numbers.length / portion)
+    await publish(brokers, from, numbers, () => sleep(progress.isOver ? 0 : pauseMs))
+    await killing
+    await untilRead(observer, to, values.length)
     for (const program of running) await program.close()
-    assertOnceInOrder(await readAll(transport, to), values)
-    return { copied: values.length, delivered: deliveriesOf(started), tookMs: Date.now() - startedAt }
+    const found = await readAll(observer.transport, to)
+    assertNumbersOnce(
+      found.map(record => nameOf(JSON.parse(valueOf(record)) as Numbered)),
+      values,
+    )
+    const handled = started.flatMap(program => program.journal()).length
+    return { outputs: found.length, handled, tookMs: Date.now() - startedAt }
   } finally {
     for (const program of started) await program[Symbol.asyncDispose]()
   }
 }
 
-async function untilRead(
-  transport: Awaited<ReturnType<typeof connected>>['transport'],
-  topic: string,
-  count: number,
+async function kill(
+  running: [Program, Program],
+  start: () => Promise<Program>,
+  kills: number,
+  seed: number,
 ): Promise<void> {
+  const random = new SeededRandom(seed)
+  for (let count = 0; count < kills; count++) {
+    await sleep(200 + random.next() * (longestMs - 200))
+    const index = random.chance(0.5) ? 0 : 1
+    await running[index].kill()
+    running[index] = await start()
+  }
+}
+
+async function publish(
+  brokers: string[],
+  topic: string,
+  numbers: readonly Numbered[],
+  betweenPortions: () => Promise<unknown>,
+): Promise<void> {
+  await using bus = createBus({ name: 'publisher', transport: kafkaTransport({ brokers }) })
+  await bus.start()
+  for (let next = 0; next < numbers.length; next += portion) {
+    const published = numbers
+      .slice(next, next + portion)
+      .map(number => bus.publish(numbersIn(topic), number))
+    await Promise.all(published)
+    await betweenPortions()
+  }
+}
+
+const nameOf = ({ key, number }: Numbered): string => `${key}#${number}`
+
+async function untilRead({ transport }: TestTransport, topic: string, count: number): Promise<void> {
   let last = -1
   let lastAt = Date.now()
   for (;;) {
@@ -93,9 +133,4 @@ async function untilRead(
     if (Date.now() - lastAt > 30_000) throw new Error(`stuck at ${found} of ${count} outputs for 30 s`)
     await sleep(250)
   }
-}
-
-function deliveriesOf(programs: readonly Program[]): number {
-  const taken = programs.flatMap(program => program.journal()).filter(line => line.startsWith('taken '))
-  return taken.reduce((sum, line) => sum + Number(line.split(' ')[2]), 0)
 }

@@ -1,6 +1,6 @@
 import type { InboundRecord } from '@busbar/core'
-import * as assert from 'uvu/assert'
 import type { KafkaTransport } from '@busbar/transport-kafka'
+import * as assert from 'uvu/assert'
 import { valueOf } from './copying.js'
 
 /** Values are `key#number`, numbered from 0 for each key. */
@@ -8,12 +8,12 @@ export function numbered(keys: number, each: number): string[] {
   return Array.from({ length: keys * each }, (_, i) => `k${i % keys}#${Math.floor(i / keys)}`)
 }
 
-export const keyOf = (value: string): string => value.slice(0, value.indexOf('#'))
+const keyOf = (value: string): string => value.slice(0, value.indexOf('#'))
 
 /** Records that are published together. */
-export const portion = 100
+const portion = 100
 
-/** Publishes values in portions. */
+/** Publishes values as they are, each under its key, in portions. */
 export async function publishNumbered(
   transport: KafkaTransport,
   topic: string,
@@ -36,7 +36,11 @@ export async function publishNumbered(
 
 /** Each value once, and those of a key in their order. */
 export function assertOnceInOrder(copies: readonly InboundRecord[], values: readonly string[]): void {
-  const found = copies.map(valueOf)
+  assertNumbersOnce(copies.map(valueOf), values)
+}
+
+/** Each of the values once, and those of a key in their order. */
+export function assertNumbersOnce(found: readonly string[], values: readonly string[]): void {
   const counts = new Map<string, number>()
   for (const value of found) counts.set(value, (counts.get(value) ?? 0) + 1)
   const twice = [...counts].filter(([, count]) => count > 1).map(([value, count]) => `${value} ${count} times`)
