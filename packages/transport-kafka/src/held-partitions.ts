@@ -77,7 +77,13 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     }
     const { onEvent, onFailed } = options
     this.#positions = transactions
-      ? new TaskPositions({ ...keeping, ...transactions, onEvent, onFailed, onHeld: () => this.#fetcher.wake() })
+      ? new TaskPositions({
+          ...keeping,
+          ...transactions,
+          onEvent,
+          onFailed,
+          onHeld: () => this.#fetcher.wake(),
+        })
       : new GroupPositions(keeping)
   }
 

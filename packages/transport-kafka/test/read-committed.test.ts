@@ -2,7 +2,7 @@ import { deadline, eventually, kafkaForTests, uniqueName } from '@busbar/testkit
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { record } from './kafka-harness.js'
-import { readAll, valueOf } from './support/copying.js'
+import { readAll, textIn } from './support/copying.js'
 import { connected, publish, Received } from './support/test-transport.js'
 import { transactionsAt } from './support/transactions-at.js'
 
@@ -46,23 +46,23 @@ if (kafka) {
     await world.write('open1', 'open2')
     // What came behind it waits for it, as the log is read in order.
     await publish(transport, topic, ['b'])
-    assert.equal((await readAll(transport, topic)).map(valueOf), ['a'])
+    assert.equal((await readAll(transport, topic)).map(textIn), ['a'])
     await world.abort()
-    await eventually(async () => assert.equal((await readAll(transport, topic)).map(valueOf), ['a', 'b']))
+    await eventually(async () => assert.equal((await readAll(transport, topic)).map(textIn), ['a', 'b']))
     // The log ends in an aborted record and a marker now.
     await world.write('open3')
     await world.abort()
-    assert.equal((await readAll(transport, topic)).map(valueOf), ['a', 'b'])
+    assert.equal((await readAll(transport, topic)).map(textIn), ['a', 'b'])
     await world.write('c')
     await world.commit()
-    await eventually(async () => assert.equal((await readAll(transport, topic)).map(valueOf), ['a', 'b', 'c']))
+    await eventually(async () => assert.equal((await readAll(transport, topic)).map(textIn), ['a', 'b', 'c']))
   })
 
   test('a reader that goes on sees records once they are committed', async () => {
     await using world = await open()
     const seen: string[] = []
     await using _ = await world.transport.read({ topic: world.topic, from: 'latest' }, records => {
-      seen.push(...records.map(valueOf))
+      seen.push(...records.map(textIn))
     })
     await world.write('x')
     await world.abort()

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { eventually, KafkaUnavailable, type RunningKafkaCluster, startKafkaCluster, uniqueName } from '@busbar/testkit'
+import {
+  eventually,
+  KafkaUnavailable,
+  type RunningKafkaCluster,
+  startKafkaCluster,
+  uniqueName,
+} from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { copying, readAll, transactional } from './support/copying.js'

@@ -1,9 +1,18 @@
-import { deadline, eventually, freePort, type RunningKafka, startKafka, type TcpProxy, tcpProxy, uniqueName } from '@busbar/testkit'
+import {
+  deadline,
+  eventually,
+  freePort,
+  type RunningKafka,
+  startKafka,
+  type TcpProxy,
+  tcpProxy,
+  uniqueName,
+} from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { TransactionFailure } from '../dist/transaction/transaction-failure.js'
 import { record } from './kafka-harness.js'
-import { copying, readAll, transactional, valueOf } from './support/copying.js'
+import { copying, readAll, textIn, transactional } from './support/copying.js'
 import { assertOnceInOrder, numbered, publishNumbered } from './support/exactly-once.js'
 import { connected, publish, texts } from './support/test-transport.js'
 import { transactionsAt } from './support/transactions-at.js'
@@ -47,11 +56,14 @@ for (const [name, apiKey] of Object.entries(keys)) {
     let copied = 0
     const told: string[] = []
     const copy = copying({ to, onCommitted: (_, { record: { value } }) => told.push(String(value)) })
-    await using subscription = await bus.transport.subscribe(transactional(uniqueName('group'), [from]), batch => {
-      batch.signal.addEventListener('abort', () => ended++, { once: true })
-      copied += batch.deliveries.length
-      return copy(batch)
-    })
+    await using subscription = await bus.transport.subscribe(
+      transactional(uniqueName('group'), [from]),
+      batch => {
+        batch.signal.addEventListener('abort', () => ended++, { once: true })
+        copied += batch.deliveries.length
+        return copy(batch)
+      },
+    )
     for (let round = 0; round < 4; round++) {
       if (apiKey !== keys.init) proxy.swallowResponses(apiKey)
       const before = told.length
@@ -64,7 +76,7 @@ for (const [name, apiKey] of Object.entries(keys)) {
     assert.is(ended, 0)
     await subscription[Symbol.asyncDispose]()
     await eventually(async () => assert.is((await readAll(observer.transport, to)).length, 40))
-    assert.is(new Set((await readAll(observer.transport, to)).map(valueOf)).size, 40)
+    assert.is(new Set((await readAll(observer.transport, to)).map(textIn)).size, 40)
   })
 }
 
@@ -73,7 +85,10 @@ test('random cuts, lost answers and broken frames: each output once, keys in ord
   const values = numbered(20, 100)
   await using observer = await direct()
   await using bus = await proxied()
-  const subscription = await bus.transport.subscribe(transactional(uniqueName('group'), [from]), copying({ to }))
+  const subscription = await bus.transport.subscribe(
+    transactional(uniqueName('group'), [from]),
+    copying({ to }),
+  )
   let over = false
   const apiKeys = Object.values(keys)
   const faults = (async () => {
@@ -136,7 +151,7 @@ test('whoever was stopped before the end of a transaction is fenced, and its out
     assert.is((failure as TransactionFailure).error.code, 'ABORTED')
   }
   await eventually(async () => assert.is((await readAll(observer.transport, to)).length, 2))
-  assert.equal((await readAll(observer.transport, to)).map(valueOf), ['first', 'heir'])
+  assert.equal((await readAll(observer.transport, to)).map(textIn), ['first', 'heir'])
   zombies.close(new Error('done'))
   heirs.close(new Error('done'))
 })
@@ -178,12 +193,15 @@ test('somebody else takes the id: the ownership ends, begins anew, and each outp
   for (let round = 0; round < 3; round++) {
     await thieves.producer(`${group}/${from}/0`, 0).claim(thieves.attempt(new AbortController().signal))
     await publish(observer.transport, from, texts(`r${round}-`, 20))
-    await eventually(async () => assert.is((await readAll(observer.transport, to)).length, 20 * (round + 1)), {
-      timeoutMs: 10_000,
-    })
+    await eventually(
+      async () => assert.is((await readAll(observer.transport, to)).length, 20 * (round + 1)),
+      {
+        timeoutMs: 10_000,
+      },
+    )
   }
   assert.ok(ended >= 3)
-  assert.is(new Set((await readAll(observer.transport, to)).map(valueOf)).size, 60)
+  assert.is(new Set((await readAll(observer.transport, to)).map(textIn)).size, 60)
   await deadline(5_000, 'closing', subscription[Symbol.asyncDispose]())
   thieves.close(new Error('done'))
 })
@@ -203,7 +221,9 @@ test('a transaction that takes longer than its time limit is aborted, and the er
   await producer.claim(attempt())
   await producer.write(transaction, attempt())
   // Only then has the broker aborted it.
-  await eventually(async () => assert.is((await slow.committed(group, transaction.offsets, attempt())).length, 0))
+  await eventually(async () =>
+    assert.is((await slow.committed(group, transaction.offsets, attempt())).length, 0),
+  )
   const failure = await producer.commit(attempt()).catch((error: unknown) => error)
   assert.instance(failure, TransactionFailure)
   const { error } = failure as TransactionFailure
@@ -213,7 +233,7 @@ test('a transaction that takes longer than its time limit is aborted, and the er
   await producer.write({ ...transaction, records: [record(to, 'in time')] }, attempt())
   await producer.commit(attempt())
   await eventually(async () => assert.is((await readAll(observer.transport, to)).length, 1))
-  assert.equal((await readAll(observer.transport, to)).map(valueOf), ['in time'])
+  assert.equal((await readAll(observer.transport, to)).map(textIn), ['in time'])
   slow.close(new Error('done'))
 })
 
@@ -234,7 +254,7 @@ test('a broker that does not answer is given up in time', async () => {
   await eventually(async () => assert.is((await readAll(observer.transport, to)).length, 10), {
     timeoutMs: 15_000,
   })
-  assert.is(new Set((await readAll(observer.transport, to)).map(valueOf)).size, 10)
+  assert.is(new Set((await readAll(observer.transport, to)).map(textIn)).size, 10)
   await subscription[Symbol.asyncDispose]()
 })
 

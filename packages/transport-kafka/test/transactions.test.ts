@@ -2,7 +2,7 @@ import type { Delivery, RecordPosition } from '@busbar/core'
 import { deadline, eventually, kafkaForTests, uniqueName } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { copy, copying, readAll, transactional, valueOf } from './support/copying.js'
+import { copy, copying, readAll, textIn, transactional } from './support/copying.js'
 import { connected, publish, type TestTransport, texts } from './support/test-transport.js'
 
 const kafka = await kafkaForTests()
@@ -27,7 +27,7 @@ if (kafka) {
     await publish(bus.transport, from, texts('v', 100))
     const told: { positions: readonly RecordPosition[]; value: string }[] = []
     const onCommitted = (positions: readonly RecordPosition[], { record }: Delivery) =>
-      told.push({ positions, value: valueOf(record) })
+      told.push({ positions, value: textIn(record) })
     await using subscription = await deadline(
       10_000,
       'subscribing',
@@ -36,10 +36,10 @@ if (kafka) {
     await eventually(() => assert.is(told.length, 100), { timeoutMs: 10_000 })
     await eventually(async () => assert.is((await readAll(bus.transport, to)).length, 100))
     const copies = await readAll(bus.transport, to)
-    assert.equal(copies.map(valueOf).sort(), texts('v', 100).sort())
+    assert.equal(copies.map(textIn).sort(), texts('v', 100).sort())
     for (const { positions, value } of told) {
       assert.is(positions.length, 1)
-      const stored = copies.find(each => valueOf(each) === value)
+      const stored = copies.find(each => textIn(each) === value)
       const { partition, offset } = stored ?? {}
       assert.equal(positions[0], { topic: to, partition, offset })
     }
@@ -57,15 +57,12 @@ if (kafka) {
       held.push(delivery)
       return true
     }
-    const subscription = await bus.transport.subscribe(
-      transactional(group, [from]),
-      copying({ to, hold }),
-    )
+    const subscription = await bus.transport.subscribe(transactional(group, [from]), copying({ to, hold }))
     await eventually(() => assert.is(held.length, 10))
     for (const index of [0, 1, 2, 3, 5]) assert.ok(copy(held[index] as Delivery, { to }))
     await subscription[Symbol.asyncDispose]()
     // What ends a transaction in each partition is written once the coordinator has answered.
-    await eventually(async () => assert.equal((await readAll(bus.transport, to)).map(valueOf), texts('v', 4)))
+    await eventually(async () => assert.equal((await readAll(bus.transport, to)).map(textIn), texts('v', 4)))
     await eventually(async () => assert.is(await committedOf(bus, group), 4))
     assert.not.ok(copy(held[4] as Delivery, { to }))
     const again: string[] = []
@@ -74,7 +71,7 @@ if (kafka) {
       copying({
         to,
         hold: ({ record }) => {
-          again.push(valueOf(record))
+          again.push(textIn(record))
           return false
         },
       }),

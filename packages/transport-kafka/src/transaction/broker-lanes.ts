@@ -59,10 +59,12 @@ export class BrokerLanes {
     else if (known) return known
     const link: Link = {
       broker: undefined,
-      connecting: connectBroker(this.#cluster, this.#runtime, this.#connectTimeoutMs, address).then(broker => {
-        link.broker = broker
-        return broker
-      }),
+      connecting: connectBroker(this.#cluster, this.#runtime, this.#connectTimeoutMs, address).then(
+        broker => {
+          link.broker = broker
+          return broker
+        },
+      ),
     }
     this.#links.set(name, link)
     return link

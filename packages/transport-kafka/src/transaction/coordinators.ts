@@ -58,7 +58,8 @@ export class Coordinators {
         isWritten = true
       })
       if (told.answer?.errorCode === 0) return told.answer
-      if (request.once && isWritten && !told.answer) throw new TransactionFailure('unknown', told.failure.error)
+      if (request.once && isWritten && !told.answer)
+        throw new TransactionFailure('unknown', told.failure.error)
       const isLate = settings.clock() >= request.until
       if (!told.passes || isLate || request.signal.aborted) {
         const failure = told.passes && isLate ? tooLate(told.failure) : told.failure

@@ -1,6 +1,14 @@
 import type { TopicPartition } from '@busbar/core'
 import type { Protocol } from '../kafkajs-internals.js'
-import { compactString, flexibleProtocol, int16, int32, int64, noTags, unsignedVarint } from '../producer/wire.js'
+import {
+  compactString,
+  flexibleProtocol,
+  int16,
+  int32,
+  int64,
+  noTags,
+  unsignedVarint,
+} from '../producer/wire.js'
 import { type Answer, byTopic, mostTelling, type TransactionalIdentity } from './transaction-protocol.js'
 
 /** One membership in a group: the coordinator refuses positions of any but the present one (KIP-447). */

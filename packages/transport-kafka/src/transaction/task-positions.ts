@@ -1,9 +1,4 @@
-import {
-  type BusbarError,
-  sleep,
-  type TopicPartition,
-  type TransportEvent,
-} from '@busbar/core'
+import { type BusbarError, sleep, type TopicPartition, type TransportEvent } from '@busbar/core'
 import type { Generation } from '../coordinator-gate.js'
 import { partitionKey } from '../log-offsets.js'
 import { commitBeforeJoinMs, type PositionKeeper, type PositionKeeperOptions } from '../position-keeper.js'
@@ -27,8 +22,6 @@ export interface TaskPositionsOptions extends PositionKeeperOptions {
 export class TaskPositions implements PositionKeeper {
   readonly #options: TaskPositionsOptions
   readonly #tasks = new Map<number, Task>()
-  /** While the group forms anew nothing is committed: whether it counts is not known before. */
-  #joining = false
 
   constructor(options: TaskPositionsOptions) {
     this.#options = options
@@ -54,7 +47,7 @@ export class TaskPositions implements PositionKeeper {
   ): Promise<readonly StartPosition[]> {
     const tasks = [...byNumber(partitions)].map(([number, ofTask]) => {
       this.#tasks.get(number)?.end()
-      const task = new Task({ ...this.#options, isSuspended: () => this.#joining }, ofTask)
+      const task = new Task(this.#options, ofTask)
       this.#tasks.set(number, task)
       return task
     })
@@ -71,23 +64,18 @@ export class TaskPositions implements PositionKeeper {
   }
 
   async beforeJoin(): Promise<void> {
-    await Promise.race([this.#flush(), sleep(this.#options.runtime, commitBeforeJoinMs)])
-    this.#joining = true
+    const suspended = Promise.all([...this.#tasks.values()].map(task => task.suspend()))
+    await Promise.race([suspended, sleep(this.#options.runtime, commitBeforeJoinMs)])
   }
 
   joined(): void {
-    this.#joining = false
-    for (const task of this.#tasks.values()) task.request(true)
+    for (const task of this.#tasks.values()) task.resume()
   }
 
   async close(reason: BusbarError): Promise<void> {
     await Promise.all([...this.#tasks.values()].map(task => task.close(reason)))
     // Those that nothing was committed of.
     for (const held of this.#options.held.all) held.revoke(reason)
-  }
-
-  async #flush(): Promise<void> {
-    await Promise.all([...this.#tasks.values()].map(task => task.flush()))
   }
 }
 

@@ -119,6 +119,6 @@ export class TaskProducer {
 }
 
 /** Rejects unless the coordinator knows this membership as the present one. */
-async function stillMember({ coordinator, group, memberId, generationId }: Generation): Promise<void> {
+export async function stillMember({ coordinator, group, memberId, generationId }: Generation): Promise<void> {
   await coordinator.heartbeat({ groupId: group, groupGenerationId: generationId, memberId })
 }

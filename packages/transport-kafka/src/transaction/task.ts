@@ -3,19 +3,16 @@ import { partitionsAtStartIn } from '../commit-positions.js'
 import { CommitScheduler } from '../commit-scheduler.js'
 import type { Generation } from '../coordinator-gate.js'
 import type { HeldPartition } from '../held-partition.js'
-import { isFinal } from '../kafka-error.js'
+import { hasKafkaErrorType, isFinal } from '../kafka-error.js'
 import { partitionKey } from '../log-offsets.js'
 import { type CommittedPosition, type StartPosition, startPositions } from '../start-positions.js'
 import { type Attempt, pause } from './coordinators.js'
 import { TaskFailures } from './task-failures.js'
 import type { TaskPositionsOptions } from './task-positions.js'
-import { TaskProducer } from './task-producer.js'
+import { stillMember, TaskProducer } from './task-producer.js'
 import { aborted, asFailure, type TransactionFailure } from './transaction-failure.js'
 
-export interface TaskOptions extends TaskPositionsOptions {
-  /** Whether commits have to wait. */
-  readonly isSuspended: () => boolean
-}
+const memberDelayMs = 50
 
 /** By `partitionKey`, where reading is to begin although that was not committed. */
 type Sought = ReadonlyMap<string, number>
@@ -26,15 +23,17 @@ type Sought = ReadonlyMap<string, number>
  */
 export class Task {
   readonly partitions: readonly TopicPartition[]
-  readonly #options: TaskOptions
+  readonly #options: TaskPositionsOptions
   readonly #producer: TaskProducer
   readonly #commits: CommitScheduler
   readonly #failures = new TaskFailures()
   readonly #over = new AbortController()
   #isBegun = false
+  /** While the group forms anew: nothing is committed but, once, what was finished before. */
+  #suspended: 'last commit' | 'waiting' | undefined
   #closing: BusbarError | undefined
 
-  constructor(options: TaskOptions, partitions: readonly TopicPartition[]) {
+  constructor(options: TaskPositionsOptions, partitions: readonly TopicPartition[]) {
     const { runtime, logger, commitIntervalMs, shared, spec } = options
     this.#options = options
     const sorted = [...partitions].sort((a, b) => (a.topic < b.topic ? -1 : 1))
@@ -68,8 +67,16 @@ export class Task {
     this.#commits.request(idle)
   }
 
-  flush(): Promise<void> {
-    return this.#commits.flush()
+  /** Commits what is finished, after what is being committed, and then nothing until {@link resume}. Never rejects. */
+  async suspend(): Promise<void> {
+    this.#suspended = 'last commit'
+    await this.#commits.flush()
+    this.#suspended = 'waiting'
+  }
+
+  resume(): void {
+    this.#suspended = undefined
+    this.request(true)
   }
 
   /** The partitions are not held any more: nothing is begun or committed from now on. */
@@ -89,7 +96,9 @@ export class Task {
   async #commit(): Promise<boolean> {
     const generation = this.#options.generation()
     if (!generation || !this.#isBegun || this.#over.signal.aborted) return false
-    if (this.#options.isSuspended() && !this.#closing) return false
+    if (this.#suspended === 'waiting' && !this.#closing) return false
+    // One that began later would not be waited for, and meet a generation that is not its own.
+    if (this.#suspended) this.#suspended = 'waiting'
     const held = this.#held()
     const pending = held.flatMap(partition => partition.pending ?? [])
     // What is finished from now on would not be committed any more.
@@ -145,6 +154,8 @@ export class Task {
       // Whoever brought the records that are the reason hears of it, and can bring others.
       if (isFinal(cause.error) && cause.error.failures.length === 0) return onFailed(cause.error)
       await pause(runtime, this.#report(cause), this.#over.signal)
+      await this.#untilMember(cause)
+      if (this.#isOver) return
       try {
         const starts = await this.#recover(cause, sought)
         if (this.#isOver) return
@@ -156,6 +167,20 @@ export class Task {
       } catch (error) {
         cause = asFailure(error, `Beginning anew with ${this.#producer.transactionalId}`)
       }
+    }
+  }
+
+  /**
+   * While the member is joining, or does not know yet that it has to, there is nothing to begin. Who is assigned the
+   * partitions begins with them as a new task, so that this may end without this one.
+   */
+  async #untilMember({ kind }: TransactionFailure): Promise<void> {
+    const { generation, runtime } = this.#options
+    while (!this.#isOver) {
+      const now = generation()
+      const isMember = now && !this.#suspended && (kind !== 'fenced' || (await isMemberIn(now)))
+      if (isMember) return
+      await pause(runtime, memberDelayMs, this.#over.signal)
     }
   }
 
@@ -173,9 +198,9 @@ export class Task {
   }
 
   async #recover(failure: TransactionFailure, sought: Sought): Promise<readonly StartPosition[]> {
-    const { generation, isSuspended, spec, shared, onEvent } = this.#options
+    const { generation, spec, shared, onEvent } = this.#options
     const now = generation()
-    if (!now || isSuspended()) throw aborted(`The member is just joining group ${spec.group}`)
+    if (!now) throw aborted(`The member has lost its place in group ${spec.group}`)
     const attempt = shared.attempt(this.#over.signal)
     await this.#producer.recover(now, failure, attempt)
     return this.#starts(now, sought, attempt, onEvent)
@@ -189,7 +214,8 @@ export class Task {
     report: (event: TransportEvent) => void,
   ): Promise<readonly StartPosition[]> {
     const { spec, runtime } = this.#options
-    const read = (_: Generation, partitions: readonly TopicPartition[]) => this.#committed(partitions, attempt)
+    const read = (_: Generation, partitions: readonly TopicPartition[]) =>
+      this.#committed(partitions, attempt)
     const found = await startPositions(generation, this.partitions, spec.from, runtime, report, read)
     const starts = found.map(each => {
       const start = sought.get(partitionKey(each.topic, each.partition))
@@ -219,6 +245,19 @@ export class Task {
 
   #held(): HeldPartition[] {
     return this.partitions.flatMap(partition => this.#options.held.get(partition) ?? [])
+  }
+}
+
+/** Whether the group is, for its coordinator, in the generation that this member knows. */
+async function isMemberIn(generation: Generation): Promise<boolean> {
+  try {
+    await stillMember(generation)
+    return true
+  } catch (error) {
+    if (hasKafkaErrorType(error, 'REBALANCE_IN_PROGRESS', 'UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'))
+      return false
+    // It does not say: whoever claims asks again.
+    return true
   }
 }
 

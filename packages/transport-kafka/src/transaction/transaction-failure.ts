@@ -41,7 +41,12 @@ const verdicts: Readonly<Record<number, CoordinatorVerdict>> = {
   22: { name: 'ILLEGAL_GENERATION', kind: 'fenced' },
   25: { name: 'UNKNOWN_MEMBER_ID', kind: 'fenced' },
   27: { name: 'REBALANCE_IN_PROGRESS', kind: 'fenced' },
-  30: { name: 'GROUP_AUTHORIZATION_FAILED', kind: 'aborted', code: 'GROUP_DENIED', advice: 'grant READ on the group' },
+  30: {
+    name: 'GROUP_AUTHORIZATION_FAILED',
+    kind: 'aborted',
+    code: 'GROUP_DENIED',
+    advice: 'grant READ on the group',
+  },
   47: { name: 'INVALID_PRODUCER_EPOCH', kind: 'fenced' },
   48: { name: 'INVALID_TXN_STATE', kind: 'aborted' },
   49: { name: 'INVALID_PRODUCER_ID_MAPPING', kind: 'fenced' },
@@ -76,8 +81,13 @@ export function failureOf(errorCode: number, doing: string): TransactionFailure 
   const { name, kind, code, advice } = verdictOf(errorCode)
   const message = `${doing}: ${name}${advice === undefined ? '' : ` (${advice})`}`
   if (kind !== 'fenced') return aborted(message, { code: code ?? 'TRANSACTION_FAILED' })
-  const why = `${message}: another member holds its partition now, or did in between`
+  const why = `${message}: ${isOfGroup(errorCode) ? 'the group has gone on without this member' : 'another member has claimed the transactional id since'}`
   return new TransactionFailure('fenced', new BusbarError('ABORTED', why))
+}
+
+/** Whether it is the group's coordinator that fences, and not that of the transaction. */
+function isOfGroup(errorCode: number): boolean {
+  return [22, 25, 27, 82].includes(errorCode)
 }
 
 interface AbortReason {

@@ -43,7 +43,10 @@ export function partRecords(
       size = sizeOf(record, topic, isCompressed)
       queue = queueOf(record, topic, keyless)
     } catch (error) {
-      failures.push({ index: slot, error: BusbarError.from(error, 'INTERNAL', 'Choosing a partition failed') })
+      failures.push({
+        index: slot,
+        error: BusbarError.from(error, 'INTERNAL', 'Choosing a partition failed'),
+      })
       continue
     }
     const part = parts.get(queue) ?? { queue, batches: [] }
@@ -83,11 +86,7 @@ export function enterPositions(
     positions[slot] = { topic, partition, offset: baseOffset < 0 ? -1 : baseOffset + index }
 }
 
-function queueOf(
-  record: OutboundRecord,
-  topic: Topic,
-  keyless: Map<Topic, PartitionQueue>,
-): PartitionQueue {
+function queueOf(record: OutboundRecord, topic: Topic, keyless: Map<Topic, PartitionQueue>): PartitionQueue {
   if (record.partition !== undefined || record.key !== null)
     return topic.chooser.choose(record, topic.partitions)
   const queue = keyless.get(topic) ?? topic.chooser.choose(record, topic.partitions)

@@ -1,6 +1,6 @@
 import { BusbarError, type OutboundRecord, type RecordPosition } from '@busbar/core'
 import type { Broker, Protocol } from '../kafkajs-internals.js'
-import { type Attempt, type CoordinatorRequest } from './coordinators.js'
+import type { Attempt, CoordinatorRequest } from './coordinators.js'
 import { type GroupOffset, type Membership, txnOffsetCommit } from './group-offsets-protocol.js'
 import { checkVersions } from './needed-versions.js'
 import { asFailure, TransactionFailure } from './transaction-failure.js'
@@ -135,7 +135,9 @@ export class TransactionalProducer {
         await this.#transactions.loadTopic(topic, attempt)
       } catch (thrown) {
         const { error } = asFailure(thrown, this.#doing('Beginning'))
-        const failures = records.flatMap((record, index) => (record.topic === topic ? [{ index, error }] : []))
+        const failures = records.flatMap((record, index) =>
+          record.topic === topic ? [{ index, error }] : [],
+        )
         throw refusedRecords(failures)
       }
     })
@@ -191,7 +193,10 @@ export class TransactionalProducer {
     const tookMs = Math.round(settings.clock() - this.#begunAt)
     if (failure.kind !== 'fenced' || tookMs < transactionTimeoutMs) return failure
     const message = `A transaction of ${this.transactionalId} took ${tookMs} ms, and the broker aborts it after ${transactionTimeoutMs} (\`transactionTimeoutMs\`): ${failure.message}`
-    return new TransactionFailure('fenced', new BusbarError('TRANSACTION_FAILED', message, { cause: failure }))
+    return new TransactionFailure(
+      'fenced',
+      new BusbarError('TRANSACTION_FAILED', message, { cause: failure }),
+    )
   }
 
   #doing(what: string): string {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLogger, systemRuntime } from '@busbar/core'
 import { kafkaTransport } from '@busbar/transport-kafka'
-import { copying, transactional, valueOf } from '../support/copying.js'
+import { copying, textIn, transactional } from '../support/copying.js'
 import { finish, programOptions, tellParent, told, write } from '../support/program.js'
 
 export interface CopyingMemberOptions {
@@ -29,7 +29,7 @@ const copy = copying({ to })
 const signals = new WeakSet<AbortSignal>()
 const subscription = await transport.subscribe(transactional(group, [from]), async batch => {
   const last = batch.deliveries.at(-1)
-  write('taken', batch.partition, batch.deliveries.length, last ? valueOf(last.record) : '')
+  write('taken', batch.partition, batch.deliveries.length, last ? textIn(last.record) : '')
   if (!signals.has(batch.signal)) {
     signals.add(batch.signal)
     batch.signal.addEventListener('abort', () => write('ended', batch.partition), { once: true })

@@ -1,5 +1,5 @@
 /** One instance of a service that pipes a topic into another, exactly once, until it is told to close or killed. */
-import { createBus } from '@busbar/core'
+import { createBus, silentLogger } from '@busbar/core'
 import { kafkaTransport } from '@busbar/transport-kafka'
 import { concatMap, delay, of } from 'rxjs'
 import { numbersIn } from '../support/numbers-event.js'
@@ -20,7 +20,11 @@ const { brokers, group, from, to, sessionTimeout, commitIntervalMs, workMs } =
   programOptions<PipingMemberOptions>()
 const bus = createBus({
   name: 'piping',
+  logger: silentLogger,
   transport: kafkaTransport({ brokers, commitIntervalMs, consumer: { sessionTimeout } }),
+})
+bus.onEvent(event => {
+  if (event.type === 'transaction-failed') write('failed', event.error.message)
 })
 bus.pipe(
   numbersIn(from),

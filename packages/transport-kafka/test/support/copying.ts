@@ -42,4 +42,4 @@ export async function readAll(transport: KafkaTransport, topic: string): Promise
   return records
 }
 
-export const valueOf = ({ value }: InboundRecord): string => Buffer.from(value ?? []).toString()
+export const textIn = ({ value }: InboundRecord): string => Buffer.from(value ?? []).toString()

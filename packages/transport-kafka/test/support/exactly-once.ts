@@ -1,7 +1,7 @@
 import type { InboundRecord } from '@busbar/core'
 import type { KafkaTransport } from '@busbar/transport-kafka'
 import * as assert from 'uvu/assert'
-import { valueOf } from './copying.js'
+import { textIn } from './copying.js'
 
 /** Values are `key#number`, numbered from 0 for each key. */
 export function numbered(keys: number, each: number): string[] {
@@ -36,14 +36,16 @@ export async function publishNumbered(
 
 /** Each value once, and those of a key in their order. */
 export function assertOnceInOrder(copies: readonly InboundRecord[], values: readonly string[]): void {
-  assertNumbersOnce(copies.map(valueOf), values)
+  assertNumbersOnce(copies.map(textIn), values)
 }
 
 /** Each of the values once, and those of a key in their order. */
 export function assertNumbersOnce(found: readonly string[], values: readonly string[]): void {
   const counts = new Map<string, number>()
   for (const value of found) counts.set(value, (counts.get(value) ?? 0) + 1)
-  const twice = [...counts].filter(([, count]) => count > 1).map(([value, count]) => `${value} ${count} times`)
+  const twice = [...counts]
+    .filter(([, count]) => count > 1)
+    .map(([value, count]) => `${value} ${count} times`)
   assert.equal(twice, [], 'copied more than once')
   assert.equal(
     values.filter(value => !counts.has(value)),
