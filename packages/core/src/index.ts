@@ -65,6 +65,15 @@ export type {
   SchemaRegistry,
 } from './schema-registry.js'
 export type { StandardSchema } from './standard-schema.js'
+export { memoryState } from './state/memory-state.js'
+export type {
+  StateChange,
+  StateEntry,
+  StateProvider,
+  StateRange,
+  StateStore,
+  StateStoreId,
+} from './state/state-store.js'
 export type { EventStream } from './stream/event-stream.js'
 export type { Received } from './stream/received.js'
 export type { RecordPipeline, RecordStream } from './stream/stream-source.js'
