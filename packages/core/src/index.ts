@@ -74,9 +74,27 @@ export type {
   StateStore,
   StateStoreId,
 } from './state/state-store.js'
+export type { AggregateOptions } from './stream/aggregator.js'
 export type { EventStream } from './stream/event-stream.js'
+export type { GroupedStream } from './stream/grouped-stream.js'
+export type { GroupedTable } from './stream/grouped-table.js'
+export type { JoinOptions, KeyedStream, MapOptions, RecordInfo } from './stream/keyed-stream.js'
 export type { Received } from './stream/received.js'
+export type { DroppedRecord, DropReason } from './stream/record-flow.js'
+export type { RepartitionOptions } from './stream/repartition.js'
 export type { RecordPipeline, RecordStream } from './stream/stream-source.js'
+export type { Table, TableChange } from './stream/table.js'
+export type { StoreOptions } from './stream/topology-builder.js'
+export type { WindowedStream, WindowOptions } from './stream/windowed-stream.js'
+export type { WindowChange, Windowed, WindowedInfo, WindowedTable } from './stream/windowed-table.js'
+export {
+  hopping,
+  type SessionWindows,
+  sessions,
+  type TimeWindows,
+  tumbling,
+  type Window,
+} from './stream/windows.js'
 export type { TopicOptions } from './topic.js'
 export type {
   ConnectOptions,
