@@ -21,6 +21,15 @@ export function logBusEvent(logger: Logger, event: BusEvent): void {
       )
       return
     }
+    case 'transaction-failed': {
+      const { group, failure, delayMs, error } = event
+      const partitions = event.partitions.map(each => `${each.topic}/${each.partition}`)
+      logger.error(
+        { group, partitions, failure, delayMs, code: error.code, err: error },
+        'a transaction failed: its partitions begin anew at the committed position',
+      )
+      return
+    }
     case 'consumer-restarting':
       logger.warn(
         { group: event.group, restart: event.restart, code: event.error.code, err: event.error },

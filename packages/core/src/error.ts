@@ -41,6 +41,7 @@
  * | `STATE_CORRUPT` | no | the stored state of a partition cannot be read |
  * | `STATE_FAILED` | yes | the disk, or whatever keeps the state, failed |
  * | `STATE_UNAVAILABLE` | yes | the state of a partition is not here: closed, not restored yet, or with another instance |
+ * | `TRANSACTION_FAILED` | yes | a position and the records that belong to it were not committed, or it is not known whether they were |
  * | `POSITION_OUT_OF_RANGE` | no | a committed position is no longer in the log |
  * | `CONSUMER_CRASHED` | yes | a consumer stopped by itself; it is restarted within bounds |
  * | `CAPABILITY_MISSING` | no | the transport cannot do this |
@@ -89,6 +90,7 @@ const retryableByCode = {
   STATE_CORRUPT: false,
   STATE_FAILED: true,
   STATE_UNAVAILABLE: true,
+  TRANSACTION_FAILED: true,
   POSITION_OUT_OF_RANGE: false,
   CONSUMER_CRASHED: true,
   CAPABILITY_MISSING: false,

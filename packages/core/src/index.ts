@@ -50,7 +50,12 @@ export { type ThrottleOptions, throttle } from './middleware/throttle.js'
 export { timeout } from './middleware/timeout.js'
 export type { Middleware, MiddlewareLike, Stage } from './middleware.js'
 export { type AssignableMember, assignPartitions } from './partition-assigner.js'
-export { laneKeyOf, PartitionSession, type PartitionSessionOptions } from './partition-session.js'
+export {
+  laneKeyOf,
+  PartitionSession,
+  type PartitionSessionOptions,
+  type PendingCommit,
+} from './partition-session.js'
 export { murmur2, partitionOfKey } from './partitioner.js'
 export { type PrefixSlot, PrefixTracker } from './prefix-tracker.js'
 export type { EncodeOptions, PublishOptions, PublishReceipt } from './publish.js'
@@ -111,6 +116,7 @@ export type {
   ReadSpec,
   Receive,
   RecordPosition,
+  RefusedEffects,
   SubscribeSpec,
   TopicPartition,
   TopicSpec,

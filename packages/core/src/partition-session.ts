@@ -1,7 +1,19 @@
+import { EffectQueue, type ReadyEffects } from './effect-queue.js'
+import { BusbarError } from './error.js'
 import { Fifo } from './fifo.js'
 import { type PrefixSlot, PrefixTracker } from './prefix-tracker.js'
 import type { Runtime, Timer } from './runtime.js'
-import type { Deliver, Delivery, DeliveryBatch, InboundRecord, Outcome, TopicPartition } from './transport.js'
+import type {
+  Deliver,
+  Delivery,
+  DeliveryBatch,
+  InboundRecord,
+  OutboundRecord,
+  Outcome,
+  RecordPosition,
+  RefusedEffects,
+  TopicPartition,
+} from './transport.js'
 
 export interface PartitionSessionOptions extends TopicPartition {
   /** The position of the first record to come: the committed one. */
@@ -12,6 +24,27 @@ export interface PartitionSessionOptions extends TopicPartition {
   readonly maxInFlight: number
   /** Called whenever the committable position moved. */
   readonly onProgress?: () => void
+  /** Whether acknowledgements may carry effects: `SubscribeSpec.transactional`. Default: false, such a settlement throws. */
+  readonly transactional?: boolean
+  /** The committed position, where it is not `start`: undefined for none. Default: `start`. */
+  readonly committed?: number | undefined
+  /** What was refused of the effects of a record in an ownership before this one. Default: nothing. */
+  readonly refused?: (offset: number) => RefusedEffects | undefined
+}
+
+/** What one partition brings to a transaction: a position, and the effects of what was acknowledged up to it. */
+export interface PendingCommit extends TopicPartition {
+  /** The position to commit. */
+  readonly position: number
+  /** To be stored with it, in this order: that of the acknowledged records in the log. */
+  readonly records: readonly OutboundRecord[]
+  /** The position of the acknowledged record that brought the record of this index. */
+  sourceOf(index: number): number
+  /**
+   * Says that both were committed, with where the records stand: one position for each, in their order. Only the first call
+   * counts. It counts also after the ownership has ended: whoever waits for its effects learns that they are there.
+   */
+  committed(positions: readonly RecordPosition[]): void
 }
 
 /** How many positions may be kept behind one unfinished record, as a multiple of `maxInFlight`. */
@@ -31,6 +64,8 @@ export class PartitionSession {
   readonly #held = new Map<unknown, HeldKey>()
   /** Taken and not delivered yet, in the order of the log: a fetch may bring more than may be in flight. */
   readonly #backlog = new Fifo<Entry>()
+  readonly #effects = new EffectQueue()
+  #committed: number | undefined
   #isDeliveringSoon = false
   /** Deliver calls that have not yet welcomed more. */
   #busy = 0
@@ -41,7 +76,9 @@ export class PartitionSession {
     this.topic = options.topic
     this.partition = options.partition
     this.#options = options
-    this.#tracker = new PrefixTracker(options.start)
+    this.#committed = 'committed' in options ? options.committed : options.start
+    const onPassed = options.transactional ? (position: number) => this.#effects.pass(position) : undefined
+    this.#tracker = new PrefixTracker(options.start, onPassed)
   }
 
   /** Aborts when this ownership ends. */
@@ -64,10 +101,44 @@ export class PartitionSession {
     return this.#tracker.unfinished
   }
 
+  /**
+   * What a transaction would commit now; undefined when nothing has moved since the last commit, or the ownership has ended.
+   * It stays as it is while more is acknowledged. One at a time: ask for the next when this one is committed. One that
+   * fails ends the ownership (`revoke`), or is asked for again if it is certain that nothing of it was stored.
+   */
+  get pending(): PendingCommit | undefined {
+    if (this.signal.aborted) return undefined
+    const position = this.#tracker.committable
+    if (position === this.#committed) return undefined
+    const taken = this.#effects.ready()
+    let isOpen = true
+    return {
+      topic: this.topic,
+      partition: this.partition,
+      position,
+      records: taken.flatMap(({ effects }) => effects.records),
+      sourceOf: index => sourceOf(taken, index),
+      committed: positions => {
+        if (!isOpen) return
+        isOpen = false
+        this.#committed = position
+        this.#effects.drop(position)
+        this.#wake()
+        tellCommitted(taken, positions)
+      },
+    }
+  }
+
+  /** Whether so many effects wait for a commit that it should come now rather than after its interval. */
+  get isCommitDue(): boolean {
+    return this.#effects.isDue
+  }
+
   /** Whether `push` would be welcome now. */
   get welcome(): boolean {
     return (
       this.#busy === 0 &&
+      !this.#effects.isFull &&
       this.#tracker.unfinished < this.#options.maxInFlight &&
       this.#tracker.span < this.#options.maxInFlight * spanFactor
     )
@@ -121,13 +192,29 @@ export class PartitionSession {
     for (const held of this.#held.values()) held.timer?.cancel()
     this.#held.clear()
     this.#backlog.clear()
+    this.#effects.clear()
     this.#revocation.abort(reason)
     this.#wake()
+  }
+
+  /** Refuses what this ownership cannot take. Only for {@link Entry}. */
+  check(outcome: Outcome): void {
+    if (outcome.kind !== 'ack' || !outcome.effects || this.#options.transactional) return
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `acknowledging a record of ${this.topic}/${this.partition} with effects: its subscription is not transactional`,
+    )
+  }
+
+  /** What was refused of a record's effects before. Only for {@link Entry}. */
+  refused(offset: number): RefusedEffects | undefined {
+    return this.#options.refused?.(offset)
   }
 
   /** Takes a settlement from an entry. Only for {@link Entry}. */
   settled(entry: Entry, outcome: Outcome): void {
     if (outcome.kind === 'ack') {
+      if (outcome.effects) this.#effects.add(entry.record.offset, outcome.effects)
       const before = this.#tracker.committable
       this.#tracker.finish(entry.slot)
       if (this.#tracker.committable !== before) this.#options.onProgress?.()
@@ -161,7 +248,8 @@ export class PartitionSession {
   }
 
   #deliverBacklog(): void {
-    if (this.#paused || this.signal.aborted) return
+    // Effects that wait for records which are still to be finished wait for such that were delivered before: these.
+    if (this.#paused || this.signal.aborted || this.#effects.isFull) return
     let room = this.#options.maxInFlight - (this.#tracker.unfinished - this.#backlog.length)
     const deliveries: Delivery[] = []
     for (; room > 0; room -= 1) {
@@ -233,10 +321,13 @@ class Entry {
   }
 
   nextDelivery(): Delivery {
+    const refused = this.#session.refused(this.record.offset)
     const delivery: Delivery = {
       record: this.record,
       attempt: ++this.#attempt,
+      ...(refused && { refused }),
       settle: outcome => {
+        this.#session.check(outcome)
         if (this.#open !== delivery || this.#session.signal.aborted) return false
         this.#open = undefined
         if (outcome.kind === 'nack' && outcome.untried) this.#attempt -= 1
@@ -246,6 +337,25 @@ class Entry {
     }
     this.#open = delivery
     return delivery
+  }
+}
+
+function sourceOf(taken: readonly ReadyEffects[], index: number): number {
+  let end = 0
+  for (const { position, effects } of taken) {
+    end += effects.records.length
+    if (index < end) return position
+  }
+  throw new RangeError(`there is no record ${index}: there are ${end}`)
+}
+
+/** Tells each whose effects were committed where its records stand. */
+function tellCommitted(taken: readonly ReadyEffects[], positions: readonly RecordPosition[]): void {
+  let next = 0
+  for (const { effects } of taken) {
+    const first = next
+    next += effects.records.length
+    effects.onCommitted?.(positions.slice(first, next))
   }
 }
 

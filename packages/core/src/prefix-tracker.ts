@@ -15,10 +15,15 @@ export class PrefixTracker {
   #head = 0
   #next: number
   #unfinished = 0
+  readonly #onPassed: ((position: number) => void) | undefined
 
-  /** @param start the first position that is not yet finished: the committed position. */
-  constructor(start: number) {
+  /**
+   * @param start the first position that is not yet finished: the committed position.
+   * @param onPassed called in ascending order for each added position that the committable one passes.
+   */
+  constructor(start: number, onPassed?: (position: number) => void) {
     this.#next = start
+    this.#onPassed = onPassed
   }
 
   /** The position that may be committed: everything below it is finished. */
@@ -61,7 +66,10 @@ export class PrefixTracker {
     if (slot.finished) return
     slot.finished = true
     this.#unfinished -= 1
-    while (this.#slots[this.#head]?.finished) this.#head += 1
+    for (let head = this.#slots[this.#head]; head?.finished; head = this.#slots[this.#head]) {
+      this.#head += 1
+      this.#onPassed?.(head.position)
+    }
     if (this.#head === this.#slots.length) {
       this.#slots = []
       this.#head = 0

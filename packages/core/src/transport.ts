@@ -155,8 +155,13 @@ export interface SubscribeSpec {
    *
    * A member that lost a partition and does not know it yet is fenced: its commits fail. So before a partition is delivered,
    * whatever its former holder left unfinished is aborted, and only then its committed position is read (KIP-447 explains
-   * why the order matters). When a commit fails, the ownership ends (`DeliveryBatch.signal` aborts) and begins anew at the
-   * committed position, if this member still holds the partition.
+   * why the order matters). Commits happen some time after the prefix moved, when a partition moves away, and on closing.
+   *
+   * When a commit fails, or its outcome can't be known, the ownership of all partitions of that number ends
+   * (`DeliveryBatch.signal` aborts). It begins anew at the committed position, if this member still holds them, after a delay
+   * that grows with each failure in a row; `transaction-failed` tells of each. A failure that some records of the
+   * effects are the reason of, and that will be the same next time, since their topic is missing or they are too large,
+   * is told to whoever gets the acknowledged records again: {@link Delivery.refused}. No reader sees a record before it is committed.
    */
   readonly transactional?: boolean
 }
@@ -179,7 +184,15 @@ export interface Delivery {
   readonly record: InboundRecord
   /** 1 on the first delivery to this member; one more each time it comes again after a `nack` that was tried. */
   readonly attempt: number
-  /** Settles the delivery. The first call wins and returns true; later ones, or after the signal aborted, return false. */
+  /**
+   * Transactional subscriptions: why what this record's acknowledgement brought with it can't be stored. Who acknowledges it
+   * with the same again gets it again. Absent where nothing was refused, or the transport can't tell which record it was.
+   */
+  readonly refused?: RefusedEffects
+  /**
+   * Settles the delivery. The first call wins and returns true; later ones, or after the signal aborted, return false.
+   * @throws BusbarError `CONFIG_INVALID` for effects in a subscription that is not transactional.
+   */
   settle(outcome: Outcome): boolean
 }
 
@@ -194,11 +207,25 @@ export type Outcome =
   | { readonly kind: 'ack'; readonly effects?: Effects }
   | { readonly kind: 'nack'; readonly delayMs?: number; readonly cause?: unknown; readonly untried?: boolean }
 
+/** Effects that a transport refused for good. */
+export interface RefusedEffects {
+  readonly error: BusbarError
+  /** How often the effects of this record have been refused so far. */
+  readonly times: number
+}
+
 /** What an acknowledgement in a transactional subscription brings with it. */
 export interface Effects {
-  /** Stored in the transaction that commits the position past the acknowledged record, in order. */
+  /**
+   * Stored in the transaction that commits the position past the acknowledged record, in order. Kept as they are until
+   * then: their bytes must not be changed any more.
+   */
   readonly records: readonly OutboundRecord[]
-  /** Called once that transaction is committed, with where the records stand; never when it is not. */
+  /**
+   * Called once that transaction is committed, with where the records stand; never when it is not. It may come after the
+   * ownership's signal aborted, if the transaction was under way then. It may also never come although it was committed,
+   * if the answer was lost: then the ownership ends, and begins anew behind the acknowledged record. Must not throw.
+   */
   readonly onCommitted?: (positions: readonly RecordPosition[]) => void
 }
 
@@ -251,6 +278,18 @@ export type TransportEvent =
       readonly partition: number
       readonly position: number
       readonly resetTo: number
+      readonly error: BusbarError
+    }
+  /** A transaction was not committed, or nobody knows whether it was: its partitions begin anew at the committed position. */
+  | {
+      readonly type: 'transaction-failed'
+      readonly group: string
+      /** All that this member holds of one number. */
+      readonly partitions: readonly TopicPartition[]
+      /** The how-manieth in a row. */
+      readonly failure: number
+      /** When they begin anew, in milliseconds from now; at once where another member has them by now. */
+      readonly delayMs: number
       readonly error: BusbarError
     }
   /** A consumer died and is being restarted: the how-manieth time in a row. */

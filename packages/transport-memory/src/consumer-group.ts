@@ -1,11 +1,14 @@
 import {
   assignPartitions,
   BusbarError,
+  type OutboundRecord,
   type PartitionPosition,
+  type RecordPosition,
   type Runtime,
   type TopicPartition,
 } from '@busbar/core'
 import { labelOf } from './partition-label.js'
+import type { StagedRecords } from './record-sender.js'
 import type { Topic } from './topic.js'
 
 /** A member as its group sees it. */
@@ -32,10 +35,23 @@ export interface GroupCommit {
   readonly group: string
   readonly member: string
   readonly positions: readonly CommittedPosition[]
+  /** What is stored with them; absent where the subscription is not transactional. */
+  readonly records?: readonly OutboundRecord[]
 }
 
-/** Told of every commit before it counts. Returning false refuses it, as a lost request does: its member tries again. */
-export type OnCommit = (commit: GroupCommit) => boolean | undefined
+/**
+ * Told of every commit before it counts. Returning false refuses it, as a lost request does; `answer lost` lets it count,
+ * and its member does not learn that. A plain commit is tried again; a transaction that failed begins anew.
+ */
+export type OnCommit = (commit: GroupCommit) => boolean | 'answer lost' | undefined
+
+/** Told of the records of every transaction that counts. */
+export type OnTransaction = (records: readonly OutboundRecord[], positions: readonly RecordPosition[]) => void
+
+export interface ConsumerGroupOptions {
+  readonly onCommit?: OnCommit | undefined
+  readonly onTransaction?: OnTransaction | undefined
+}
 
 /** What a group looks like from outside. */
 export interface GroupDescription {
@@ -57,7 +73,7 @@ export interface GroupDescription {
 export class ConsumerGroup {
   readonly name: string
   readonly #topicOf: (name: string) => Topic | undefined
-  readonly #onCommit: OnCommit | undefined
+  readonly #options: ConsumerGroupOptions
   readonly #committed = new Map<string, Map<number, number>>()
   readonly #members = new Map<string, GroupParticipant>()
   #assignment = new Map<string, readonly TopicPartition[]>()
@@ -69,10 +85,14 @@ export class ConsumerGroup {
   #movesAll = false
   #joining: (() => void)[] = []
 
-  constructor(name: string, topicOf: (name: string) => Topic | undefined, onCommit?: OnCommit) {
+  constructor(
+    name: string,
+    topicOf: (name: string) => Topic | undefined,
+    options: ConsumerGroupOptions = {},
+  ) {
     this.name = name
     this.#topicOf = topicOf
-    this.#onCommit = onCommit
+    this.#options = options
   }
 
   /** Adds a member. Resolves once it has its partitions. */
@@ -113,16 +133,32 @@ export class ConsumerGroup {
     return this.#committed.get(topic)?.get(partition)
   }
 
+  /** Whether this is a member that knows of the last rebalance. */
+  isCurrent(id: string, generation: number): boolean {
+    return generation === this.#generation && this.#members.has(id)
+  }
+
   /**
-   * Commits positions for a member. Returns false, and commits nothing, unless it is a member in the present generation
-   * that holds all of these partitions: what a member that was replaced still has to say must not move its heir.
+   * Commits positions for a member, and stores what belongs to them, as one step. Returns where that stands. Undefined, and
+   * nothing has happened, unless it is a member in the present generation that holds all of these partitions: what a member
+   * that was replaced still has to say must not move its heir. Undefined also for an answer that is lost.
    */
-  commit(id: string, generation: number, positions: readonly CommittedPosition[]): boolean {
-    if (generation !== this.#generation || !this.#members.has(id)) return false
-    if (!positions.every(position => this.#holders.get(labelOf(position)) === id)) return false
-    if (this.#onCommit?.({ group: this.name, member: id, positions }) === false) return false
+  commit(
+    id: string,
+    generation: number,
+    positions: readonly CommittedPosition[],
+    staged?: StagedRecords,
+  ): readonly RecordPosition[] | undefined {
+    if (!this.isCurrent(id, generation)) return undefined
+    if (!positions.every(position => this.#holders.get(labelOf(position)) === id)) return undefined
+    const { onCommit, onTransaction } = this.#options
+    const records = staged && { records: staged.records }
+    const fate = onCommit?.({ group: this.name, member: id, positions, ...records })
+    if (fate === false) return undefined
     for (const position of positions) this.#setCommitted(position)
-    return true
+    const stored = staged?.store() ?? []
+    if (staged) onTransaction?.(staged.records, stored)
+    return fate === 'answer lost' ? undefined : stored
   }
 
   /** Moves a position from outside, as operators do. Throws `CONFIG_INVALID` while the group has members. */

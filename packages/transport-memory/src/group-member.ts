@@ -2,23 +2,29 @@ import {
   BusbarError,
   type ConnectOptions,
   type Deliver,
+  type PendingCommit,
+  type RecordPosition,
   type Runtime,
   type SubscribeSpec,
+  type Timer,
   type TopicPartition,
   type TransportSubscription,
 } from '@busbar/core'
 import { ByteArena } from './byte-arena.js'
-import type { ConsumerGroup, GroupParticipant } from './consumer-group.js'
+import type { CommittedPosition, ConsumerGroup, GroupParticipant } from './consumer-group.js'
+import { FailedTasks } from './failed-tasks.js'
 import { HeldPartition } from './held-partition.js'
 import type { MemoryBroker } from './memory-broker.js'
 import { labelOf } from './partition-label.js'
 import type { PartitionLog } from './partition-log.js'
 import { PrefixCommitter } from './prefix-committer.js'
+import type { RecordSender } from './record-sender.js'
 import { Settled } from './settled.js'
 
 export interface GroupMemberOptions {
   readonly broker: MemoryBroker
   readonly connection: ConnectOptions
+  readonly sender: RecordSender
   readonly spec: SubscribeSpec
   readonly deliver: Deliver
   readonly commitIntervalMs: number
@@ -28,7 +34,6 @@ export interface GroupMemberOptions {
 
 /** One subscription: a member of a group, with the partitions that it holds. */
 export class GroupMember implements GroupParticipant, TransportSubscription {
-  readonly id: string
   readonly clientId: string
   readonly runtime: Runtime
   readonly from: 'earliest' | 'latest'
@@ -38,26 +43,38 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   readonly #held = new Map<string, HeldPartition>()
   readonly #closed = new Settled()
   readonly #committer: PrefixCommitter
+  readonly #failed: FailedTasks
+  /** Partitions that begin anew in a while, and when. */
+  readonly #reopening = new Map<string, Timer>()
+  #id: string
   #topics: readonly string[]
   #generation = 0
   #paused = false
   #ended = false
+  /** What ends the membership of a frozen member. */
+  #frozen: Timer | undefined
 
   constructor(options: GroupMemberOptions) {
     const { broker, connection, spec } = options
     this.#options = options
     this.#group = broker.group(spec.group)
     this.#topics = [...spec.topics]
-    this.id = broker.nextMemberId(connection.clientId)
+    this.#id = broker.nextMemberId(connection.clientId)
     this.clientId = connection.clientId
     this.runtime = connection.runtime
     this.from = spec.from
     this.#committer = new PrefixCommitter({
       runtime: this.runtime,
       intervalMs: options.commitIntervalMs,
+      byTask: spec.transactional ?? false,
       held: () => this.#held.values(),
-      commit: positions => this.#group.commit(this.id, this.#generation, positions),
+      commit: pending => (spec.transactional ? this.#transact(pending) : this.#commit(pending)),
     })
+    this.#failed = new FailedTasks(options.commitIntervalMs)
+  }
+
+  get id(): string {
+    return this.#id
   }
 
   get topics(): readonly string[] {
@@ -73,7 +90,7 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   }
 
   assign(generation: number, gained: readonly TopicPartition[]): void {
-    if (this.#ended) return
+    if (this.#ended || this.#frozen) return
     this.#generation = generation
     for (const partition of gained) {
       const log = this.#options.broker.topic(partition.topic).log(partition.partition)
@@ -83,9 +100,12 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   }
 
   revoke(lost: readonly TopicPartition[]): void {
-    if (this.#ended) return
+    if (this.#ended || this.#frozen) return
     this.#committer.now()
-    for (const partition of lost) this.#close(partition, 'moved to another member')
+    for (const partition of lost) {
+      this.#close(partition, 'moved to another member')
+      this.#failed.forget(partition)
+    }
     this.#tell('revoked', lost)
   }
 
@@ -117,6 +137,7 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
         `cannot seek ${labelOf(target)} to ${to}: a position is a whole number`,
       )
     }
+    if (this.#options.spec.transactional) this.#committer.now()
     this.#close(target, 'continues at another position')
     const position = to === 'earliest' ? held.log.start : to === 'latest' ? held.log.end : to
     this.#open(held.log, position)
@@ -143,12 +164,107 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
     this.runtime.setTimer(this.#options.broker.sessionTimeoutMs, () => this.#group.leave(this.id))
   }
 
+  /** See `MemoryTransport.freeze`. */
+  freeze(): void {
+    if (this.#ended || this.#frozen) return
+    this.#committer.cancel()
+    for (const held of this.#held.values()) held.pause()
+    const id = this.#id
+    this.#frozen = this.runtime.setTimer(this.#options.broker.sessionTimeoutMs, () => this.#group.leave(id))
+  }
+
+  thaw(): void {
+    if (this.#ended || !this.#frozen) return
+    this.#frozen.cancel()
+    this.#frozen = undefined
+    this.#committer.now()
+    if (this.#group.isCurrent(this.#id, this.#generation)) {
+      if (!this.#paused) for (const held of this.#held.values()) held.resume()
+      return
+    }
+    const lost = [...this.#held.values()].map(({ log: { topic, partition } }) => ({ topic, partition }))
+    for (const label of [...this.#held.keys(), ...this.#reopening.keys()])
+      this.#close(label, 'the group went on without it')
+    this.#tell('revoked', lost)
+    this.#group.leave(this.#id)
+    this.#id = this.#options.broker.nextMemberId(this.clientId)
+    void this.#group.join(this)
+  }
+
+  #commit(pending: readonly PendingCommit[]): boolean {
+    if (!this.#group.commit(this.#id, this.#generation, pending.map(positionOf))) return false
+    for (const each of pending) each.committed([])
+    return true
+  }
+
+  /** Commits the partitions of one number with what belongs to them. What fails begins anew, so nothing is to be tried again. */
+  #transact(pending: readonly PendingCommit[]): boolean {
+    const records = pending.flatMap(each => each.records)
+    let stored: readonly RecordPosition[] | undefined
+    try {
+      const staged = this.#options.sender.stage(records)
+      stored = this.#group.commit(this.#id, this.#generation, pending.map(positionOf), staged)
+    } catch (thrown) {
+      this.#beginAnew(
+        pending,
+        BusbarError.from(thrown, 'TRANSACTION_FAILED', 'storing the records of a transaction'),
+      )
+      return true
+    }
+    // Whoever was told of the commit may have crashed this member.
+    if (this.#ended) return true
+    if (!stored) {
+      const message = `a transaction of group '${this.#group.name}' was refused: the group went on without member '${this.#id}', or the request or its answer was lost`
+      this.#beginAnew(pending, new BusbarError('TRANSACTION_FAILED', message))
+      return true
+    }
+    this.#failed.committed(pending)
+    let first = 0
+    for (const each of pending) {
+      const end = first + each.records.length
+      each.committed(stored.slice(first, end))
+      first = end
+    }
+    return true
+  }
+
+  /** Ends the ownership of all partitions of the number that failed, and begins it at the committed positions in a while. */
+  #beginAnew(pending: readonly PendingCommit[], error: BusbarError): void {
+    const { failure, delayMs } = this.#failed.failed(pending, error)
+    const logs = [...this.#held.values()].map(({ log }) => log)
+    const task = logs.filter(({ partition }) => partition === pending[0]?.partition)
+    for (const log of task) {
+      this.#close(log, `its transaction failed: ${error.message}`)
+      const reopen = () => {
+        this.#reopening.delete(labelOf(log))
+        this.#open(log, this.#group.committed(log) ?? log.start)
+      }
+      this.#reopening.set(labelOf(log), this.runtime.setTimer(delayMs, reopen))
+    }
+    const partitions = task.map(({ topic, partition }) => ({ topic, partition }))
+    const group = this.#group.name
+    this.#options.connection.onEvent({
+      type: 'transaction-failed',
+      group,
+      partitions,
+      failure,
+      delayMs,
+      error,
+    })
+  }
+
+  #progressed(held: HeldPartition): void {
+    if (this.#frozen) return
+    if (held.session.isCommitDue) this.#committer.soon()
+    else this.#committer.later()
+  }
+
   #open(log: PartitionLog, position: number): void {
     // A start below the log is found when it is fetched from; beyond its end nothing would ever come.
     const isBeyond = position > log.end
     const start = isBeyond ? log.start : position
     const { deliver, spec, connection } = this.#options
-    const held = new HeldPartition({
+    const held: HeldPartition = new HeldPartition({
       log,
       start,
       committed: this.#group.committed(log),
@@ -156,8 +272,10 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
       maxInFlight: spec.maxInFlight,
       runtime: connection.runtime,
       arena: this.#arena,
-      paused: this.#paused,
-      onProgress: () => this.#committer.later(),
+      paused: this.#paused || this.#frozen !== undefined,
+      transactional: spec.transactional ?? false,
+      refused: offset => this.#failed.refused(log, offset),
+      onProgress: () => this.#progressed(held),
       onOutOfRange: (lost, resetTo) => this.#tellOutOfRange(log, lost, resetTo),
     })
     this.#held.set(labelOf(log), held)
@@ -166,8 +284,10 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
     this.#committer.later()
   }
 
-  #close(partition: TopicPartition, why: string): void {
-    const label = labelOf(partition)
+  #close(partition: TopicPartition | string, why: string): void {
+    const label = typeof partition === 'string' ? partition : labelOf(partition)
+    this.#reopening.get(label)?.cancel()
+    this.#reopening.delete(label)
     this.#held.get(label)?.revoke(new BusbarError('ABORTED', `partition ${label}: ${why}`))
     this.#held.delete(label)
   }
@@ -175,7 +295,8 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   #end(why: string): void {
     this.#ended = true
     this.#committer.cancel()
-    for (const held of [...this.#held.values()]) this.#close(held.log, why)
+    this.#frozen?.cancel()
+    for (const label of [...this.#held.keys(), ...this.#reopening.keys()]) this.#close(label, why)
     this.#options.onEnd(this)
   }
 
@@ -204,4 +325,8 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
     if (this.#ended)
       throw new BusbarError('BUS_CLOSED', `member '${this.id}' of group '${this.#group.name}' is closed`)
   }
+}
+
+function positionOf({ topic, partition, position }: PendingCommit): CommittedPosition {
+  return { topic, partition, position }
 }

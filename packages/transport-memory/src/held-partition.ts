@@ -1,4 +1,4 @@
-import { type Deliver, PartitionSession, type Runtime } from '@busbar/core'
+import { type Deliver, PartitionSession, type RefusedEffects, type Runtime } from '@busbar/core'
 import type { ByteArena } from './byte-arena.js'
 import { DeferredTask } from './deferred-task.js'
 import type { PartitionLog } from './partition-log.js'
@@ -15,6 +15,9 @@ export interface HeldPartitionOptions {
   readonly runtime: Runtime
   readonly arena: ByteArena
   readonly paused: boolean
+  readonly transactional: boolean
+  /** What was refused of the effects of a record before. */
+  readonly refused: (offset: number) => RefusedEffects | undefined
   /** Called whenever the committable position moved. */
   readonly onProgress: () => void
   /** Called when the log was trimmed past `position`, which goes on at `resetTo`. */
@@ -24,8 +27,6 @@ export interface HeldPartitionOptions {
 /** A partition while a member holds it: moves records from the log to a session as long as that welcomes them. */
 export class HeldPartition {
   readonly session: PartitionSession
-  /** The position that was committed last. */
-  lastCommitted: number | undefined
   readonly #options: HeldPartitionOptions
   readonly #fetching: DeferredTask
   readonly #unwatch: () => void
@@ -36,7 +37,6 @@ export class HeldPartition {
     const { log, start, deliver, maxInFlight, runtime, onProgress } = options
     this.#options = options
     this.#paused = options.paused
-    this.lastCommitted = options.committed
     this.session = new PartitionSession({
       topic: log.topic,
       partition: log.partition,
@@ -45,6 +45,9 @@ export class HeldPartition {
       runtime,
       maxInFlight,
       onProgress,
+      committed: options.committed,
+      transactional: options.transactional,
+      refused: options.refused,
     })
     this.#fetching = new DeferredTask(runtime, () => this.#fetch())
     this.#unwatch = log.watch(() => this.#fetching.schedule())

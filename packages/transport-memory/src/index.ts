@@ -1,4 +1,10 @@
-export type { CommittedPosition, GroupCommit, GroupDescription, OnCommit } from './consumer-group.js'
+export type {
+  CommittedPosition,
+  GroupCommit,
+  GroupDescription,
+  OnCommit,
+  OnTransaction,
+} from './consumer-group.js'
 export {
   type LogBounds,
   type MemoryBroker,

@@ -11,6 +11,7 @@ import {
   ConsumerGroup,
   type GroupDescription,
   type OnCommit,
+  type OnTransaction,
 } from './consumer-group.js'
 import { inboundOf } from './stored-record.js'
 import { Topic } from './topic.js'
@@ -34,8 +35,10 @@ export interface MemoryBrokerOptions {
   readonly retention?: Retention
   /** How long a group waits for a crashed member before others get its partitions, in milliseconds. Default: 0. */
   readonly sessionTimeoutMs?: number
-  /** Told of every commit before it counts, for tests; returning false refuses it. */
+  /** Told of every commit before it counts, for tests; returning false refuses it: see {@link OnCommit}. */
   readonly onCommit?: OnCommit
+  /** Told of the records that transactions store, for tests. */
+  readonly onTransaction?: OnTransaction
 }
 
 /** What a topic is created with. */
@@ -65,7 +68,7 @@ export class MemoryBroker {
   readonly #partitions: number
   readonly #autoCreateTopics: boolean
   readonly #defaults: BrokerDefaults
-  readonly #onCommit: OnCommit | undefined
+  readonly #hooks: Pick<MemoryBrokerOptions, 'onCommit' | 'onTransaction'>
   readonly #topics = new Map<string, Topic>()
   readonly #groups = new Map<string, ConsumerGroup>()
   #members = 0
@@ -74,7 +77,7 @@ export class MemoryBroker {
     this.sessionTimeoutMs = options.sessionTimeoutMs ?? 0
     this.#partitions = options.partitions ?? 3
     this.#autoCreateTopics = options.autoCreateTopics ?? false
-    this.#onCommit = options.onCommit
+    this.#hooks = options
     this.#defaults = {
       maxRecordBytes: options.maxRecordBytes ?? 1_048_576,
       retention: options.retention ?? {},
@@ -187,7 +190,7 @@ export class MemoryBroker {
   /** For transports: a consumer group, which is there as soon as somebody asks. */
   group(name: string): ConsumerGroup {
     const group =
-      this.#groups.get(name) ?? new ConsumerGroup(name, topic => this.#topics.get(topic), this.#onCommit)
+      this.#groups.get(name) ?? new ConsumerGroup(name, topic => this.#topics.get(topic), this.#hooks)
     this.#groups.set(name, group)
     return group
   }

@@ -37,6 +37,14 @@ export interface MemoryTransport extends Transport {
    * abort, so that handlers in this process end, but settling has no effect any more.
    */
   crash(): void
+  /**
+   * Stands still like a stopped process: takes part in nothing, and does not learn of it when its groups go on without it
+   * after their session timeout. Call what it returns to continue: what it had finished is then refused where it came too
+   * late, and it joins anew. Readers go on.
+   */
+  freeze(): () => void
+  /** The ids of its members of groups. */
+  readonly members: readonly string[]
 }
 
 /** Makes a transport that moves records within this process. */
@@ -59,7 +67,12 @@ class BrokerTransport implements MemoryTransport {
 
   constructor(options: MemoryTransportOptions) {
     this.broker = options.broker ?? memoryBroker()
-    this.capabilities = { read: true, durable: options.broker !== undefined, kafkaPartitioning: true }
+    this.capabilities = {
+      read: true,
+      durable: options.broker !== undefined,
+      kafkaPartitioning: true,
+      transactions: true,
+    }
     this.#commitIntervalMs = options.commitIntervalMs ?? 5
   }
 
@@ -80,6 +93,7 @@ class BrokerTransport implements MemoryTransport {
     const member = new GroupMember({
       broker: this.broker,
       connection,
+      sender: connection.sender,
       spec,
       deliver,
       commitIntervalMs: this.#commitIntervalMs,
@@ -128,6 +142,18 @@ class BrokerTransport implements MemoryTransport {
     for (const member of this.#members) member.crash()
     for (const reader of this.#readers) reader.crash()
     this.#connection = undefined
+  }
+
+  freeze(): () => void {
+    const frozen = [...this.#members]
+    for (const member of frozen) member.freeze()
+    return () => {
+      for (const member of frozen) member.thaw()
+    }
+  }
+
+  get members(): readonly string[] {
+    return [...this.#members].map(({ id }) => id)
   }
 
   #connected(): Connection {

@@ -7,8 +7,21 @@ import {
   type Runtime,
 } from '@busbar/core'
 import type { MemoryBroker } from './memory-broker.js'
-import { contentOf } from './stored-record.js'
+import type { PartitionLog } from './partition-log.js'
+import { contentOf, type RecordContent } from './stored-record.js'
 import type { Topic } from './topic.js'
+
+/** Records that can be stored, all of them, and have not been. */
+export interface StagedRecords {
+  readonly records: readonly OutboundRecord[]
+  /** Stores them, within this turn. */
+  store(): readonly RecordPosition[]
+}
+
+interface Staged {
+  readonly log: PartitionLog
+  readonly content: RecordContent
+}
 
 /** The producing side of a transport: chooses partitions as Kafka's clients do, and stores. */
 export class RecordSender {
@@ -31,19 +44,38 @@ export class RecordSender {
     const failures: RecordFailure[] = []
     for (const [index, record] of records.entries()) {
       try {
-        positions.push(this.#store(record, nowMs))
+        positions.push(store(this.#stage(record), nowMs))
       } catch (thrown) {
-        failures.push({
-          index,
-          error: BusbarError.from(thrown, 'INTERNAL', `storing a record in '${record.topic}'`),
-        })
+        failures.push({ index, error: errorOfRecord(thrown, record) })
       }
     }
     if (failures.length > 0) throw errorOf(failures, records.length)
     return positions
   }
 
-  #store(record: OutboundRecord, nowMs: number): RecordPosition {
+  /**
+   * Looks where records would be stored, without storing any. Throws the first error where some can't be, with all of
+   * them in `failures`.
+   */
+  stage(records: readonly OutboundRecord[]): StagedRecords {
+    this.#batch += 1
+    const staged: Staged[] = []
+    const failures: RecordFailure[] = []
+    for (const [index, record] of records.entries()) {
+      try {
+        staged.push(this.#stage(record))
+      } catch (thrown) {
+        failures.push({ index, error: errorOfRecord(thrown, record) })
+      }
+    }
+    if (failures[0]) {
+      const { code, message, retryable } = failures[0].error
+      throw new BusbarError(code, message, { failures, retryable, cause: failures[0].error })
+    }
+    return { records, store: () => staged.map(each => store(each, this.#runtime.now())) }
+  }
+
+  #stage(record: OutboundRecord): Staged {
     const topic = this.#broker.topic(record.topic)
     const { maxRecordBytes, compact } = topic.settings
     if (compact && record.key === null) {
@@ -57,7 +89,7 @@ export class RecordSender {
       const message = `a record of ${content.byteLength} bytes is too large for topic '${topic.name}', which takes ${maxRecordBytes} (max.message.bytes)`
       throw new BusbarError('RECORD_TOO_LARGE', message)
     }
-    return { topic: topic.name, partition, offset: log.append(content, nowMs) }
+    return { log, content }
   }
 
   /** By key; without one a batch stays in one partition and the next batch takes the next. */
@@ -72,6 +104,14 @@ export class RecordSender {
     }
     return sticky.turn % partitions
   }
+}
+
+function store({ log, content }: Staged, nowMs: number): RecordPosition {
+  return { topic: log.topic, partition: log.partition, offset: log.append(content, nowMs) }
+}
+
+function errorOfRecord(thrown: unknown, record: OutboundRecord): BusbarError {
+  return BusbarError.from(thrown, 'INTERNAL', `storing a record in '${record.topic}'`)
 }
 
 function errorOf(failures: readonly RecordFailure[], sent: number): BusbarError {

@@ -10,6 +10,7 @@ conformance<MemoryTransport>(
     name: 'memory',
     createTransport: () => memoryTransport({ broker }),
     crash: transport => transport.crash(),
+    freeze: transport => transport.freeze(),
     disconnect: 'the memory transport has no connection that could be cut',
     topicConfig: true,
   },

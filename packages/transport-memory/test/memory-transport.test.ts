@@ -14,7 +14,12 @@ async function setUp(options: MemoryBrokerOptions = {}) {
 }
 
 test('says what it can do: what it stores outlives it only at a broker that was given', () => {
-  assert.equal(memoryTransport().capabilities, { read: true, durable: false, kafkaPartitioning: true })
+  assert.equal(memoryTransport().capabilities, {
+    read: true,
+    durable: false,
+    kafkaPartitioning: true,
+    transactions: true,
+  })
   assert.is(memoryTransport({ broker: memoryBroker() }).capabilities.durable, true)
 })
 

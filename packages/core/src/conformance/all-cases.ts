@@ -14,6 +14,8 @@ import { responderCases } from './cases/responders.js'
 import { sendingCases } from './cases/sending.js'
 import { settlementCases } from './cases/settlement.js'
 import { topicCases } from './cases/topics.js'
+import { transactionFaultCases } from './cases/transaction-faults.js'
+import { transactionCases } from './cases/transactions.js'
 import type { ConformanceCase } from './conformance-case.js'
 
 /** Every conformance case. The first ones need the least of a transport: whoever writes one works downwards. */
@@ -26,6 +28,8 @@ export const allCases: readonly ConformanceCase[] = [
   ...flowCases,
   ...rebalanceCases,
   ...readingCases,
+  ...transactionCases,
+  ...transactionFaultCases,
   ...publishSubscribeCases,
   ...failureCases,
   ...batchCases,

@@ -17,6 +17,11 @@ export interface ConformanceHarness<T extends Transport = Transport> {
    * whatever it holds locally is released. Others get its partitions within a few seconds.
    */
   readonly crash: ((transport: T) => void | Promise<void>) | string
+  /**
+   * Lets a transport stand still as SIGSTOP does a process: it hears and sends nothing, and others get its partitions within a
+   * few seconds. Returns what lets it go on. Default: it can't be done.
+   */
+  readonly freeze?: ((transport: T) => () => void | Promise<void>) | string
   /** Cuts every connection of a transport, as a network does; it may connect anew at once. */
   readonly disconnect: ((transport: T) => void | Promise<void>) | string
   /** Whether topics take Kafka's settings: the cases use `max.message.bytes` and `retention.ms`. */
@@ -30,7 +35,7 @@ export interface ConformanceHarness<T extends Transport = Transport> {
 }
 
 /** What a harness may or may not be able to do. */
-export type Ability = 'crash' | 'disconnect' | 'topicConfig'
+export type Ability = 'crash' | 'freeze' | 'disconnect' | 'topicConfig'
 
 /** What a case needs: capabilities of the transport, and abilities of its harness. */
 export type Requirement = keyof TransportCapabilities | Ability
@@ -41,9 +46,15 @@ export function unmet(
   harness: ConformanceHarness,
   capabilities: TransportCapabilities,
 ): string | undefined {
-  if (requirement === 'crash' || requirement === 'disconnect' || requirement === 'topicConfig') {
-    const ability = harness[requirement]
+  if (isAbility(requirement)) {
+    const ability = harness[requirement] ?? 'the harness has no way to do it'
     return typeof ability === 'string' ? ability : undefined
   }
   return capabilities[requirement] ? undefined : `the transport's capability "${requirement}" is false`
+}
+
+const abilities: readonly Requirement[] = ['crash', 'freeze', 'disconnect', 'topicConfig']
+
+function isAbility(requirement: Requirement): requirement is Ability {
+  return abilities.includes(requirement)
 }

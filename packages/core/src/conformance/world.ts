@@ -136,6 +136,14 @@ export class World {
     await this.within('crashing', Promise.resolve(crash(transport)))
   }
 
+  /** Lets a transport stand still; returns what lets it go on. */
+  freeze(transport: Transport): () => Promise<void> {
+    const { freeze } = this.#harness
+    assert(typeof freeze === 'function', 'a case that freezes transports must require it')
+    const thaw = freeze(transport)
+    return () => this.within('going on', Promise.resolve(thaw()))
+  }
+
   /** Cuts every connection of a transport. */
   async disconnect(transport: Transport): Promise<void> {
     const { disconnect } = this.#harness
