@@ -9,7 +9,7 @@ export {
   type Subscription,
 } from './bus.js'
 export type { BusEvent } from './bus-event.js'
-export type { BusOptions, SubscribeBatchOptions, SubscribeOptions } from './bus-options.js'
+export type { BusOptions, StreamOptions, SubscribeBatchOptions, SubscribeOptions } from './bus-options.js'
 export type { AnySchema, Codec, RegisteredCodec, Schema, SchemaInput, SchemaOutput } from './codec.js'
 export type { Layer, Next } from './compose.js'
 export type { DeliveryReport } from './consume.js'
@@ -25,6 +25,7 @@ export type {
 } from './dead-letters.js'
 export { DeclaredError, type DeclaredErrorClass, defineError } from './declared-error.js'
 // For authors of transports.
+export { type OrderedEffects, orderedEffects } from './effect-order.js'
 export { BusbarError, type BusbarErrorCode, type RecordFailure, reasonOf } from './error.js'
 export {
   type AnyEvent,
@@ -87,6 +88,7 @@ export type { JoinOptions, KeyedStream, MapOptions, RecordInfo } from './stream/
 export type { Received } from './stream/received.js'
 export type { DroppedRecord, DropReason } from './stream/record-flow.js'
 export type { RepartitionOptions } from './stream/repartition.js'
+export type { TableOptions } from './stream/stateful-groups.js'
 export type { RecordPipeline, RecordStream } from './stream/stream-source.js'
 export type { Table, TableChange } from './stream/table.js'
 export type { StoreOptions } from './stream/topology-builder.js'

@@ -2,6 +2,7 @@ import {
   BusbarError,
   type ConnectOptions,
   type Deliver,
+  orderedEffects,
   type PendingCommit,
   type RecordPosition,
   type Runtime,
@@ -199,10 +200,10 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
 
   /** Commits the partitions of one number with what belongs to them. What fails begins anew, so nothing is to be tried again. */
   #transact(pending: readonly PendingCommit[]): boolean {
-    const records = pending.flatMap(each => each.records)
+    const ordered = orderedEffects(pending)
     let stored: readonly RecordPosition[] | undefined
     try {
-      const staged = this.#options.sender.stage(records)
+      const staged = this.#options.sender.stage(ordered.records)
       stored = this.#group.commit(this.#id, this.#generation, pending.map(positionOf), staged)
     } catch (thrown) {
       this.#beginAnew(
@@ -219,12 +220,7 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
       return true
     }
     this.#failed.committed(pending)
-    let first = 0
-    for (const each of pending) {
-      const end = first + each.records.length
-      each.committed(stored.slice(first, end))
-      first = end
-    }
+    for (const each of pending) each.committed(ordered.shareOf(each, stored))
     return true
   }
 

@@ -48,8 +48,7 @@ export class TaskStore {
   #version = 0
   #streamTimeMs: number
   /** Committed, and not in the state store yet. */
-  #committed: StoreChange[] = []
-  #committedVersion = 0
+  #committed: (StoreChange & { readonly version: number })[] = []
   #flushing: Promise<void> | undefined
   #end = new AbortController()
 
@@ -139,8 +138,7 @@ export class TaskStore {
   commit(change: StoreChange, version: number): void {
     // The changelog has it, for whoever opens the store next.
     if (this.#end.signal.aborted) return
-    this.#committed.push(change)
-    this.#committedVersion = Math.max(this.#committedVersion, version)
+    this.#committed.push({ ...change, version })
     this.#flushing ??= this.#flush()
   }
 
@@ -167,8 +165,8 @@ export class TaskStore {
     // In a turn of its own: a transaction commits many records at a time, and one write takes them all.
     await Promise.resolve()
     while (this.#committed.length > 0) {
-      const batch = this.#committed
-      const version = this.#committedVersion
+      // In the order of their processing: of a transaction over several topics each may be told by itself.
+      const batch = this.#committed.sort((one, other) => one.version - other.version)
       this.#committed = []
       try {
         await this.#write(batch)
@@ -186,7 +184,7 @@ export class TaskStore {
         if (isOver) break
         continue
       }
-      for (const { changes } of batch) this.#uncover(changes, version)
+      for (const { changes, version } of batch) this.#uncover(changes, version)
     }
     this.#flushing = undefined
   }
@@ -200,14 +198,13 @@ export class TaskStore {
   }
 
   async #write(batch: readonly StoreChange[]): Promise<void> {
-    const last = batch.at(-1)
-    if (!last) return
+    if (batch.length === 0) return
     const changes = batch.flatMap(each =>
       [...this.#withTimes(textual(each.changes))].map(([key, value]) => ({ key: bytesOfText(key), value })),
     )
     const checkpoint: Checkpoint = {
-      position: last.position,
-      streamTimeMs: last.streamTimeMs,
+      position: Math.max(...batch.map(({ position }) => position)),
+      streamTimeMs: Math.max(...batch.map(({ streamTimeMs }) => streamTimeMs)),
       writtenAtMs: this.#runtime.now(),
     }
     await this.#store.write(changes, encodeCheckpoint(checkpoint))

@@ -49,7 +49,12 @@ export class Task {
   /** The effects of a record that is acknowledged without having been processed. */
   instead(records: readonly OutboundRecord[]): Effects {
     this.#uncommitted += 1
-    return { records, onCommitted: () => void (this.#uncommitted -= 1) }
+    return {
+      records,
+      onCommitted: () => {
+        this.#uncommitted -= 1
+      },
+    }
   }
 
   #conclude(scope: TaskScope): Effects {
