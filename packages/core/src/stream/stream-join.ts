@@ -26,8 +26,9 @@ type Side = 'left' | 'right'
  * each with each, so also several times. Its store has for each side: key, time, number → value; and for records that
  * still have no partner: time, side, key, number. The former are found by their time, too.
  *
- * A record that comes after its window's end and grace is dropped. Kafka Streams lets it join what it still happens to keep, and
- * passes on an unmatched one of a left join at once; dropping makes the result one that the input alone decides on.
+ * Two records are joined if neither's window, grace included, had closed when the second of them came, and a record that comes
+ * after that of its own is dropped. Kafka Streams also joins what it still happens to keep, so that a record may be emitted
+ * without a partner first and with one later; here the input alone decides, and a record is emitted one way or the other.
  */
 export class StreamJoin<L, R, J> {
   readonly results = new Flow<KeyedRecord<J>>()
@@ -78,7 +79,9 @@ export class StreamJoin<L, R, J> {
     const from = bufferKey(otherSide, key, Math.max(0, timestampMs - this.#reach(otherSide)), 0)
     const to = bufferKey(otherSide, key, timestampMs + this.#reach(side) + 1, 0)
     const entries = await store.range({ from, to })
-    return entries.map(({ key: entry, value: bytes }) => ({ ...readBufferKey(entry), bytes }))
+    return entries
+      .map(({ key: entry, value: bytes }) => ({ ...readBufferKey(entry), bytes }))
+      .filter(({ timeMs }) => !this.#hasClosed(otherSide, timeMs, store.streamTimeMs))
   }
 
   async #decode<V>(side: Side, value: V, otherBytes: Uint8Array): Promise<[L, R]> {
@@ -116,10 +119,10 @@ export class StreamJoin<L, R, J> {
     }
   }
 
-  /** Deletes what no record that is not late could be joined with. */
+  /** Deletes what has closed on either side. */
   async #expire(store: RecordStore): Promise<void> {
     const { beforeMs, afterMs, graceMs } = this.#options
-    const endMs = store.streamTimeMs - beforeMs - afterMs - graceMs
+    const endMs = store.streamTimeMs - Math.max(beforeMs, afterMs) - graceMs
     for (const entry of await store.byTime(0, endMs, maxExpired)) store.delete(entry)
   }
 }

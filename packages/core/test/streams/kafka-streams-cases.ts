@@ -405,9 +405,9 @@ export const joinCases: readonly JoinCase[] = [
     graceMs: 5,
     input: [
       [10, 'left', 'A'],
-      [21, 'left', 'B'],
-      [10, 'right', 'a'],
-      [11, 'right', 'b'],
+      [20, 'left', 'B'],
+      [9, 'right', 'a'],
+      [10, 'right', 'b'],
     ],
     output: [[], [], [], ['Ab']],
     late: 1,

@@ -89,7 +89,8 @@ export class TaskDriver {
           isMore = true
           if (count % commitEvery === 0) this.commit(partition)
         }
-        this.commit(partition)
+        // What it led to may be for a partition that was through.
+        if (this.commit(partition)) isMore = true
       }
     }
     await this.flushed()
@@ -111,15 +112,17 @@ export class TaskDriver {
     return true
   }
 
-  /** Commits what was processed: positions, outputs and changes. `isTold`: whether the process lives to see it. */
-  commit(partition: number, isTold = true): void {
+  /** Commits what was processed: positions, outputs and changes; false when there is nothing. `isTold`: whether the process lives to see it. */
+  commit(partition: number, isTold = true): boolean {
     const running = this.#running.get(partition)
-    if (!running) return
-    for (const { effects, record } of running.pending.splice(0)) {
+    if (!running) return false
+    const processed = running.pending.splice(0)
+    for (const { effects, record } of processed) {
       const positions = effects.records.map(each => this.#append(each))
       this.#committed.set(`${record.topic}/${partition}`, record.offset + 1)
       if (isTold) effects.onCommitted?.(positions)
     }
+    return processed.length > 0
   }
 
   /** Drops what a partition's holder has and did not commit; its next step is another holder's. */
