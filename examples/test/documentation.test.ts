@@ -17,6 +17,7 @@ const programs = await Promise.all(
     'packages/transport-kafka/test',
     'packages/store-redis/test',
     'packages/store-postgres/test',
+    'packages/schema-registry/test',
   ].map(programsOf),
 )
 const sources = programs.flat()

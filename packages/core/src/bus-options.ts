@@ -153,7 +153,7 @@ function publishesOf({ publishes = [] }: BusOptions): readonly (AnyEvent | AnyRe
 }
 
 /** Options of every kind of subscription. */
-export interface SubscribeOptions extends Partial<GroupSettings> {
+export interface SubscribeOptions extends Partial<Omit<GroupSettings, 'transactional'>> {
   /**
    * What becomes of a record whose handler fails. `dead-letter`: it is retried, then moved to `<topic>.<group>.dlq`, by
    * default `retry()` and `deadLetter()` unless `use` has its own. `hand-back`: only what `use` has; else it comes again

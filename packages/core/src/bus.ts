@@ -16,7 +16,7 @@ import type { EventContext, Forward } from './context.js'
 import { DeadLetters } from './dead-letters.js'
 import { Delays } from './delays.js'
 import { BusbarError, reasonOf } from './error.js'
-import { type AnyEvent, type EventDefinition, requireName } from './event.js'
+import { type AnyEvent, type EventDefinition, type EventPayload, requireName } from './event.js'
 import type { GroupConsumer } from './group-consumer.js'
 import { Groups } from './groups.js'
 import { type BusHealth, Health } from './health.js'
@@ -38,10 +38,13 @@ import {
 import { drainWithin, untilAborted } from './runner.js'
 import { sendRecords } from './send-records.js'
 import type { EventStream } from './stream/event-stream.js'
+import { isList, type Output } from './stream/output.js'
+import { type PipeOptions, pipeHandle } from './stream/pipe.js'
 import type { Received } from './stream/received.js'
+import type { RecordPipeline } from './stream/run-pipeline.js'
 import { keyBytes } from './stream/state-keys.js'
 import { clash, StatefulGroups, type TableOptions } from './stream/stateful-groups.js'
-import { type OpenStream, pipelineStream, type RecordPipeline, RecordStream } from './stream/stream-source.js'
+import { type OpenStream, pipelineStream, RecordStream } from './stream/stream-source.js'
 import { Streams } from './stream/streams.js'
 import type { Table } from './stream/table.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
@@ -252,21 +255,19 @@ export class Bus implements AsyncDisposable {
    * key, and at last its record becomes a dead letter: see {@link SubscribeOptions.onFailure}.
    * @throws BusbarError `CONFIG_INVALID`, for example when a group already has a handler of this event and no `name` is given.
    */
-  subscribe<Out, In>(event: EventDefinition<Out, In>, handler: Handler<NoInfer<Out>>): Subscription
-  subscribe<Out, In>(
-    event: EventDefinition<Out, In>,
+  subscribe<E extends AnyEvent>(event: E, handler: Handler<EventPayload<E>>): Subscription
+  subscribe<E extends AnyEvent>(
+    event: E,
     options: SubscribeOptions,
-    handler: Handler<NoInfer<Out>>,
+    handler: Handler<EventPayload<E>>,
   ): Subscription
-  subscribe<Out, In>(
-    event: EventDefinition<Out, In>,
-    ...rest: [Handler<Out>] | [SubscribeOptions, Handler<Out>]
-  ): Subscription {
-    const [options, handler] = withOptions<SubscribeOptions, Handler<Out>>(rest)
+  subscribe(event: AnyEvent, ...rest: [Handler<never>] | [SubscribeOptions, Handler<never>]): Subscription {
+    const [options, handler] = withOptions<SubscribeOptions, Handler<never>>(rest)
     requireContract('event', event, 'subscribe')
     requireHandler(handler, `subscribe to ${event.name}`)
     return this.#subscribe(event, options, {
-      handle: async context => void (await handler(context.payload as Out, context as EventContext<Out>)),
+      handle: async context =>
+        void (await handler(context.payload as never, context as unknown as EventContext<never>)),
     })
   }
 
@@ -274,17 +275,17 @@ export class Bus implements AsyncDisposable {
    * Handles an event in batches of one partition. Every record has its own outcome: `item.fail(error)` hands back that
    * one; a handler that throws fails all that it has not marked with `done()`.
    */
-  subscribeBatch<Out, In>(event: EventDefinition<Out, In>, handler: BatchHandler<NoInfer<Out>>): Subscription
-  subscribeBatch<Out, In>(
-    event: EventDefinition<Out, In>,
+  subscribeBatch<E extends AnyEvent>(event: E, handler: BatchHandler<EventPayload<E>>): Subscription
+  subscribeBatch<E extends AnyEvent>(
+    event: E,
     options: SubscribeBatchOptions,
-    handler: BatchHandler<NoInfer<Out>>,
+    handler: BatchHandler<EventPayload<E>>,
   ): Subscription
-  subscribeBatch<Out, In>(
-    event: EventDefinition<Out, In>,
-    ...rest: [BatchHandler<Out>] | [SubscribeBatchOptions, BatchHandler<Out>]
+  subscribeBatch(
+    event: AnyEvent,
+    ...rest: [BatchHandler<never>] | [SubscribeBatchOptions, BatchHandler<never>]
   ): Subscription {
-    const [options, handler] = withOptions<SubscribeBatchOptions, BatchHandler<Out>>(rest)
+    const [options, handler] = withOptions<SubscribeBatchOptions, BatchHandler<never>>(rest)
     requireContract('event', event, 'subscribeBatch')
     requireHandler(handler, `subscribe to batches of ${event.name}`)
     return this.#subscribe(event, options, {
@@ -360,6 +361,68 @@ export class Bus implements AsyncDisposable {
     if (ensuring) await ensuring
     const [position] = await this.#settings.transport.send([this.#stateful.tombstone(event, keyBytes(key))])
     return position as RecordPosition
+  }
+
+  /**
+   * Consumes an event, runs each record through a pipeline of its own, and publishes what comes out of it as another event: a
+   * record that is filtered out leads to nothing, one that is split leads to several. Retry, dead letters, order by key
+   * and everything else is as with {@link Bus.subscribe}; a record is acknowledged when its pipeline has completed and its
+   * outputs are stored. What a pipeline emits before it fails is not published.
+   *
+   * At least once by default: the id of an output follows from its record's, so that `idempotent` knows one that comes twice.
+   * With `exactlyOnce` outputs and position are stored as one, and only what is committed is seen.
+   * Several targets: give a list, and emit `to(event, payload)`.
+   * @throws BusbarError `CAPABILITY_MISSING` for `exactlyOnce` on a transport without transactions.
+   * @throws BusbarError `CONFIG_INVALID`, as `subscribe`, and for a group that is exactly once only in part.
+   */
+  pipe<Out, In, TargetOut, TargetIn>(
+    source: EventDefinition<Out, In>,
+    pipeline: RecordPipeline<NoInfer<Out>, NoInfer<TargetIn>>,
+    target: EventDefinition<TargetOut, TargetIn>,
+  ): Subscription
+  pipe<Out, In, TargetOut, TargetIn>(
+    source: EventDefinition<Out, In>,
+    options: PipeOptions,
+    pipeline: RecordPipeline<NoInfer<Out>, NoInfer<TargetIn>>,
+    target: EventDefinition<TargetOut, TargetIn>,
+  ): Subscription
+  pipe<Out, In, E extends AnyEvent>(
+    source: EventDefinition<Out, In>,
+    pipeline: RecordPipeline<NoInfer<Out>, Output<NoInfer<E>>>,
+    targets: readonly E[],
+  ): Subscription
+  pipe<Out, In, E extends AnyEvent>(
+    source: EventDefinition<Out, In>,
+    options: PipeOptions,
+    pipeline: RecordPipeline<NoInfer<Out>, Output<NoInfer<E>>>,
+    targets: readonly E[],
+  ): Subscription
+  pipe(source: AnyEvent, ...rest: readonly unknown[]): Subscription {
+    const [given, pipeline, target] = (rest.length < 3 ? [{}, ...rest] : rest) as [
+      PipeOptions,
+      RecordPipeline<unknown, unknown>,
+      AnyEvent | readonly AnyEvent[],
+    ]
+    requireContract('event', source, 'pipe')
+    const targets = isList(target) ? target : [target]
+    for (const each of targets) requireContract('event', each, 'pipe, its target')
+    requireHandler(pipeline, `pipe from ${source.name}`)
+    const { exactlyOnce = false, ...options } = given
+    if (exactlyOnce) this.#requireTransactions(source, options)
+    for (const each of targets) this.#topics.declare(each.topic)
+    return this.#subscribe(source, options, {
+      transactional: exactlyOnce,
+      prepare: () =>
+        Promise.all(
+          targets.flatMap(each => [this.#codecs.prepareToPublish(each), this.#topics.ensure(each.topic)]),
+        ),
+      handle: pipeHandle({
+        pipeline,
+        target,
+        publish: (event, payload, each) => this.publish(event as EventDefinition<unknown>, payload, each),
+        encode: (event, payload, each) => this.#publisher.encode(event, payload, each),
+      }),
+    })
   }
 
   /**
@@ -486,7 +549,10 @@ export class Bus implements AsyncDisposable {
   #subscribe(
     contract: AnyEvent | AnyRequest,
     options: SubscribeOptions,
-    inner: Pick<BoundSubscriptionOptions, 'handle' | 'onFailure' | 'replay' | 'resultOf' | 'batch'>,
+    inner: Pick<
+      BoundSubscriptionOptions,
+      'handle' | 'onFailure' | 'replay' | 'resultOf' | 'batch' | 'transactional' | 'prepare'
+    >,
   ): Subscription {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name
@@ -509,6 +575,7 @@ export class Bus implements AsyncDisposable {
       logger: this.#settings.logger,
       runtime: this.#settings.runtime,
       forward: this.#forward,
+      ensureOwnTopic: topic => this.#ownTopics.ensure(topic),
       middleware: () =>
         failsForGood ? this.#withDefaults([...this.#middleware, ...own]) : [...this.#middleware, ...own],
     })
@@ -523,6 +590,18 @@ export class Bus implements AsyncDisposable {
       return closed
     }
     return { name, group, ready, close, [Symbol.asyncDispose]: () => close() }
+  }
+
+  #requireTransactions(source: AnyEvent, { group }: SubscribeOptions): void {
+    const doing = `pipe from ${source.name}, option "exactlyOnce"`
+    if (group === false)
+      throw new BusbarError('CONFIG_INVALID', `${doing}: it needs a group, and a broadcast has none`)
+    const { name, capabilities } = this.#settings.transport
+    if (capabilities.transactions) return
+    throw new BusbarError(
+      'CAPABILITY_MISSING',
+      `${doing}: the ${name} transport has no transactions: leave the option out, and let consumers of the outputs use idempotent()`,
+    )
   }
 
   /** Joins a group of a bus that runs, or soon will; whoever does not look at `ready` finds a failure in the log. */

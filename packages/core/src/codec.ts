@@ -1,5 +1,7 @@
-import { BusbarError, reasonOf } from './error.js'
+import { BusbarError } from './error.js'
+import { decodeJson, encodeJson } from './json.js'
 import type { SchemaDocument, SchemaRegistry } from './schema-registry.js'
+import { standardDocument } from './standard-document.js'
 import { describeIssues, type StandardResult, type StandardSchema } from './standard-schema.js'
 
 /**
@@ -57,9 +59,6 @@ export function codecOf<In, Out>(schema: Schema<In, Out> | undefined): Codec<In,
   )
 }
 
-const noBytes = new Uint8Array(0)
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
 /** JSON without a schema: the payload is whatever the type argument of the contract says. */
 const unvalidatedJson: Codec<unknown> = {
   contentType: 'application/json',
@@ -78,8 +77,14 @@ function validatedJson<In, Out>(schema: StandardSchema<In, Out>): Codec<In, Out>
     if (result.issues === undefined) return result.value
     throw new BusbarError('PAYLOAD_INVALID', describeIssues(standard, result.issues))
   }
+  let document: SchemaDocument | false | undefined
   return {
     contentType: 'application/json',
+    // Not before somebody asks: a conversion costs time, and most programs never need it.
+    get schema() {
+      document ??= standardDocument(standard) ?? false
+      return document || undefined
+    },
     encode: payload =>
       after(validate(payload), result => {
         outputOf(result)
@@ -92,33 +97,4 @@ function validatedJson<In, Out>(schema: StandardSchema<In, Out>): Codec<In, Out>
 /** Goes on at once with a value and later with a promise, so that the synchronous path stays synchronous. */
 export function after<T, R>(value: T | Promise<T>, go: (value: T) => R): R | Promise<R> {
   return value instanceof Promise ? value.then(go) : go(value)
-}
-
-function encodeJson(payload: unknown): Uint8Array {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(payload)
-  } catch (thrown) {
-    // The lines after the first name properties of the payload.
-    throw new BusbarError(
-      'ENCODE_FAILED',
-      `JSON cannot hold this payload: ${reasonOf(thrown).split('\n')[0]}`,
-      { cause: thrown },
-    )
-  }
-  if (text !== undefined) return Buffer.from(text)
-  // JSON has no undefined: an empty value stands for it, so that an event without payload and a reply of nothing work.
-  if (payload === undefined) return noBytes
-  throw new BusbarError('ENCODE_FAILED', `JSON cannot hold a payload of type ${typeof payload}`)
-}
-
-function decodeJson(bytes: Uint8Array): unknown {
-  if (bytes.length === 0) return undefined
-  try {
-    return JSON.parse(utf8.decode(bytes))
-  } catch (thrown) {
-    // V8 quotes the text around a fault, which is payload: the message says only what kind of fault it is.
-    const reason = thrown instanceof SyntaxError ? 'not valid JSON' : 'not valid UTF-8'
-    throw new BusbarError('DECODE_FAILED', `the value (${bytes.length} bytes) is ${reason}`)
-  }
 }

@@ -1,4 +1,5 @@
 import type { Codec, RegisteredCodec } from './codec.js'
+import { errorPlaceOf, replyPlaceOf } from './contract-schemas.js'
 import type { DeclaredErrorClass } from './declared-error.js'
 import type { AnyEvent } from './event.js'
 import type { AnyRequest } from './request.js'
@@ -20,14 +21,14 @@ export class Codecs {
     return this.#of(contract.codec, contract.topic.name)
   }
 
-  /** For the replies to a request. Replies share one topic: their schemas are named after the request's. */
+  /** For the replies to a request. */
   reply(request: AnyRequest): AnyCodec {
-    return this.#of(request.replyCodec, `${request.topic.name}.reply`)
+    return this.#of(request.replyCodec, replyPlaceOf(request))
   }
 
   /** For an error that a request declares. */
   declaredError(request: AnyRequest, error: DeclaredErrorClass): AnyCodec {
-    return this.#of(error.codec, `${request.topic.name}.${error.errorName}`)
+    return this.#of(error.codec, errorPlaceOf(request, error))
   }
 
   /** Fetches what publishing to a contract needs. For a request that is: asking it, and reading its answers. */

@@ -1,5 +1,6 @@
 import type { BatchCollector } from './batch-collector.js'
 import type { Arrival, Conclusion } from './context.js'
+import { mergedEffects } from './delivery-effects.js'
 import { type Envelope, positionId, readEnvelope } from './envelope.js'
 import { BusbarError } from './error.js'
 import type { Health } from './health.js'
@@ -8,7 +9,7 @@ import { attemptsBefore, dueAtOf, groupOf, originOf, subscriptionOf } from './re
 import type { DeliverySlot } from './runner.js'
 import type { Runtime } from './runtime.js'
 import type { BoundSubscription } from './subscription.js'
-import type { Delivery, InboundRecord, Outcome } from './transport.js'
+import type { Delivery, Effects, InboundRecord, Outcome } from './transport.js'
 
 /** How long a failed record waits before it comes again: doubled at each attempt, from `delayMs` up to `maxDelayMs`. */
 export interface RedeliveryOptions {
@@ -53,8 +54,8 @@ export class Consumer {
   readonly #options: ConsumerOptions
   readonly #subscriptions = new Set<BoundSubscription>()
   readonly #byTopic = new Map<string, BoundSubscription[]>()
-  /** Records that come again, with the subscriptions that are through with them. */
-  readonly #finished = new WeakMap<InboundRecord, Set<BoundSubscription>>()
+  /** Records that come again, with the subscriptions that are through with them, and what these will bring to the acknowledgement. */
+  readonly #finished = new WeakMap<InboundRecord, Map<BoundSubscription, Effects | undefined>>()
   readonly #warnedTopics = new Set<string>()
 
   constructor(options: ConsumerOptions) {
@@ -106,35 +107,42 @@ export class Consumer {
     }
     const attempt = attemptsBefore(record) + delivery.attempt
     const { envelope, unreadable } = read(record)
+    const before = this.#finished.get(record)
+    // Of those that were through with it before it was handed back.
+    const kept = before ? [...before.values()].filter(each => each !== undefined) : []
     const wanting = this.#wanting(record, envelope, unreadable)
     if (wanting === 'stray') {
       return { kind: 'nack', untried: true, delayMs: this.#options.redelivery.maxDelayMs }
     }
-    if (wanting.length === 0) return ack
-    const arrival: Arrival = { attempt, envelope, unreadable, slot, collector }
+    if (wanting.length === 0) return acknowledged(kept)
+    // Tried again in the same ownership it may be stored after all: only the first delivery fails with what was refused before.
+    const refused = delivery.attempt === 1 ? delivery.refused : undefined
+    const arrival: Arrival = { attempt, envelope, unreadable, slot, collector, refused }
     const [only] = wanting
-    if (wanting.length === 1 && only) return (await this.#run(only, delivery, arrival, false)) ?? ack
+    if (wanting.length === 1 && only)
+      return withEffects(await this.#run(only, delivery, arrival, false), kept)
     slot.enlist(wanting.length)
     const outcomes = await Promise.all(wanting.map(each => this.#run(each, delivery, arrival, true)))
-    return outcomes.find(outcome => outcome !== undefined) ?? ack
+    const nack = outcomes.find(({ kind }) => kind === 'nack')
+    return nack ?? outcomes.reduce((all, each) => withEffects(each, effectsOf(all)), acknowledged(kept))
   }
 
-  /** Undefined when the subscription is through with the record, else how the record is handed back. */
+  /** Acknowledges when the subscription is through with the record, else hands it back. */
   async #run(
     subscription: BoundSubscription,
     delivery: Delivery,
     arrival: Arrival,
     remember: boolean,
-  ): Promise<Outcome | undefined> {
+  ): Promise<Outcome> {
     try {
-      const concluded = await subscription.run(delivery, arrival)
+      const { report, effects } = await subscription.run(delivery, arrival)
       const end = arrival.slot.ends.find(each => each.aborted)
       // It has finished, but its settlement counts no more: it comes again.
       if (end) return this.#handBack(subscription, delivery, arrival, end.reason)
-      if (remember) this.#remember(delivery.record, subscription)
+      if (remember) this.#remember(delivery.record, subscription, effects)
       this.#options.health.clear(() => placeOf(subscription, delivery))
-      this.#options.onDelivery?.()?.({ ...describeDelivery(subscription, delivery, arrival), ...concluded })
-      return undefined
+      this.#options.onDelivery?.()?.({ ...describeDelivery(subscription, delivery, arrival), ...report })
+      return effects ? { kind: 'ack', effects } : ack
     } catch (thrown) {
       return this.#handBack(subscription, delivery, arrival, thrown)
     } finally {
@@ -164,9 +172,9 @@ export class Consumer {
     return finished ? accepting.filter(each => !finished.has(each)) : accepting
   }
 
-  #remember(record: InboundRecord, subscription: BoundSubscription): void {
-    const finished = this.#finished.get(record) ?? new Set()
-    this.#finished.set(record, finished.add(subscription))
+  #remember(record: InboundRecord, subscription: BoundSubscription, effects: Effects | undefined): void {
+    const finished = this.#finished.get(record) ?? new Map<BoundSubscription, Effects | undefined>()
+    this.#finished.set(record, finished.set(subscription, effects))
   }
 
   #handBack(subscription: BoundSubscription, delivery: Delivery, arrival: Arrival, thrown: unknown): Outcome {
@@ -214,6 +222,21 @@ export class Consumer {
       'ignored records without CloudEvents headers: declare an event of this topic with foreign: true to receive them',
     )
   }
+}
+
+const effectsOf = (outcome: Outcome): readonly Effects[] =>
+  outcome.kind === 'ack' && outcome.effects ? [outcome.effects] : []
+
+function acknowledged(parts: readonly Effects[]): Outcome {
+  const effects = mergedEffects(parts)
+  return effects ? { kind: 'ack', effects } : ack
+}
+
+/** The outcome; if it is an acknowledgement, with these effects before its own. */
+function withEffects(outcome: Outcome, before: readonly Effects[]): Outcome {
+  return before.length === 0 || outcome.kind === 'nack'
+    ? outcome
+    : acknowledged([...before, ...effectsOf(outcome)])
 }
 
 function read(record: InboundRecord): {

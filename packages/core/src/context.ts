@@ -1,5 +1,6 @@
 import type { BatchCollector } from './batch-collector.js'
 import { ContextValues } from './context-values.js'
+import type { DeliveryEffects } from './delivery-effects.js'
 import { type Envelope, positionId } from './envelope.js'
 import type { BusbarError } from './error.js'
 import { MessageHeaders } from './headers.js'
@@ -8,7 +9,7 @@ import type { OwnTopic } from './own-topic.js'
 import { type Origin, originOf } from './return-headers.js'
 import type { DeliverySlot } from './runner.js'
 import type { Runtime } from './runtime.js'
-import type { InboundRecord, OutboundRecord } from './transport.js'
+import type { InboundRecord, OutboundRecord, RefusedEffects } from './transport.js'
 
 /** What a record-phase middleware knows of the delivery that it surrounds. */
 export interface RecordContext {
@@ -43,8 +44,13 @@ export interface RecordContext {
   /** Where the record was published first: elsewhere if it came back by a retry topic. */
   readonly origin: Origin
   readonly runtime: Runtime
-  /** Sends records of middleware's own: retries, dead letters. Makes sure of their topic first. */
+  /**
+   * Sends records of middleware's own: retries, dead letters. Makes sure of their topic first. In a transactional group
+   * they are stored together with the acknowledgement instead.
+   */
   readonly forward: Forward
+  /** How often the transport has refused for good what the acknowledgement of this record brought with it: in a transactional group. */
+  readonly refusals: number
   /**
    * Waits without taking up room: the key waits, and other keys run in its place. Rejects when the delivery ends, or the
    * subscription is being closed; then let the rejection pass, and the record is handed back.
@@ -75,7 +81,10 @@ export type Conclusion =
   /** It failed and stands in a retry topic. */
   | 'rescheduled'
 
-/** Sends one record after making sure of its topic, one of the bus's own; resolves when it is stored. */
+/**
+ * Sends one record after making sure of its topic, one of the bus's own; resolves when it is stored, or, in a transactional
+ * group, when it is sure to be stored together with the acknowledgement.
+ */
 export type Forward = (topic: OwnTopic, record: Omit<OutboundRecord, 'topic'>) => Promise<void>
 
 /** What an event-phase middleware and a handler know: the delivery and its decoded payload. */
@@ -104,6 +113,7 @@ export interface Arrival {
   readonly unreadable: BusbarError | undefined
   readonly slot: DeliverySlot
   readonly collector: BatchCollector | undefined
+  readonly refused?: RefusedEffects | undefined
 }
 
 /** What the contexts of a subscription have in common. */
@@ -114,6 +124,8 @@ export interface DeliveryPlace {
   readonly logger: Logger
   readonly runtime: Runtime
   readonly forward: Forward
+  /** Where the group is transactional. */
+  readonly effects?: DeliveryEffects | undefined
   /** Aborts when the subscription is being closed: what only waits gives up then. */
   readonly closing: AbortSignal
 }
@@ -125,6 +137,11 @@ export class DeliveryContext implements EventContext {
   readonly record: InboundRecord
   readonly runtime: Runtime
   readonly forward: Forward
+  /** What its acknowledgement will bring with it; undefined where its group is not transactional. */
+  readonly effects: DeliveryEffects | undefined
+  /** Why what its last acknowledgement brought was refused; decoding fails with it. */
+  readonly refused: BusbarError | undefined
+  readonly refusals: number
   /** Counted on by what retries in place. */
   attempt: number
   conclusion: Conclusion = 'done'
@@ -175,6 +192,9 @@ export class DeliveryContext implements EventContext {
     this.#closing = place.closing
     this.runtime = place.runtime
     this.forward = place.forward
+    this.effects = place.effects
+    this.refused = arrival.refused?.error
+    this.refusals = arrival.refused?.times ?? 0
   }
 
   get id(): string {

@@ -1,4 +1,4 @@
-import type { PendingCommit } from './partition-session.js'
+import type { PendingCommit } from './pending-commit.js'
 import type { OutboundRecord } from './transport.js'
 
 /** The records of a transaction over several partitions, in the order in which they were acknowledged. */

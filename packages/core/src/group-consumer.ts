@@ -14,6 +14,8 @@ export interface GroupSettings {
   readonly concurrency: number
   /** Records of one partition that may be delivered and unfinished. */
   readonly maxInFlight: number
+  /** Whether positions are committed together with what acknowledgements bring with them. */
+  readonly transactional: boolean
 }
 
 /** Where a group's records come from: a transport subscription, or readers without a group for a broadcast. */

@@ -56,6 +56,7 @@ export class Groups {
   add(subscription: BoundSubscription, options: SubscribeOptions): GroupConsumer {
     const { group } = subscription
     const settings = this.#settingsOf(options, this.#groups.get(group)?.settings, subscription)
+    refuseMix(subscription, this.#groups.get(group)?.settings)
     const consumer = this.#groups.get(group) ?? this.#create(group, settings)
     refuseClash(subscription, consumer.consumer.subscriptions)
     consumer.add(subscription)
@@ -87,7 +88,7 @@ export class Groups {
   #settingsOf(
     options: SubscribeOptions,
     existing: GroupSettings | undefined,
-    { name, group }: BoundSubscription,
+    { name, group, transactional }: BoundSubscription,
   ): GroupSettings {
     if (options.from !== undefined && options.from !== 'earliest' && options.from !== 'latest') {
       throw new BusbarError(
@@ -111,6 +112,7 @@ export class Groups {
         'maxInFlight',
         options.maxInFlight ?? existing?.maxInFlight ?? this.#settings.maxInFlight,
       ),
+      transactional,
     }
     for (const setting of ['from', 'concurrency', 'maxInFlight'] as const) {
       if (existing && existing[setting] !== settings[setting]) {
@@ -140,7 +142,7 @@ export class Groups {
 
   #create(group: string | false, settings: GroupSettings): GroupConsumer {
     const { transport, runtime, logger, redelivery } = this.#settings
-    const { maxInFlight, from } = settings
+    const { maxInFlight, from, transactional } = settings
     return new GroupConsumer({
       settings,
       runtime,
@@ -153,9 +155,24 @@ export class Groups {
       open: (topics, deliver) =>
         group === false
           ? openBroadcast({ transport, runtime, logger, maxInFlight, deliver }, topics)
-          : transport.subscribe({ group, topics, from, maxInFlight }, deliver),
+          : transport.subscribe(
+              { group, topics, from, maxInFlight, ...(transactional && { transactional }) },
+              deliver,
+            ),
     })
   }
+}
+
+/** Positions of a partition are committed in one way only. */
+function refuseMix(added: BoundSubscription, existing: GroupSettings | undefined): void {
+  if (!existing || existing.transactional === added.transactional) return
+  const said = added.transactional
+    ? 'is exactly once, and the others of its group are not'
+    : 'is not exactly once, and the others of its group are'
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `subscription ${added.name} ${said}: give it a group of its own (option "group")`,
+  )
 }
 
 function refuseClash(added: BoundSubscription, existing: readonly BoundSubscription[]): void {

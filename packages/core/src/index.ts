@@ -15,6 +15,7 @@ export type { Layer, Next } from './compose.js'
 export type { DeliveryReport } from './consume.js'
 export type { Conclusion, EventContext, Forward, PublishContext, RecordContext } from './context.js'
 export { type ContextKey, type ContextValues, createContextKey } from './context-values.js'
+export { type ContractSchema, schemasOf } from './contract-schemas.js'
 export type { DeadLetter } from './dead-letter.js'
 export type {
   DeadLetterFilter,
@@ -51,13 +52,9 @@ export { type ThrottleOptions, throttle } from './middleware/throttle.js'
 export { timeout } from './middleware/timeout.js'
 export type { Middleware, MiddlewareLike, Stage } from './middleware.js'
 export { type AssignableMember, assignPartitions } from './partition-assigner.js'
-export {
-  laneKeyOf,
-  PartitionSession,
-  type PartitionSessionOptions,
-  type PendingCommit,
-} from './partition-session.js'
+export { laneKeyOf, PartitionSession, type PartitionSessionOptions } from './partition-session.js'
 export { murmur2, partitionOfKey } from './partitioner.js'
+export type { PendingCommit } from './pending-commit.js'
 export { type PrefixSlot, PrefixTracker } from './prefix-tracker.js'
 export type { EncodeOptions, PublishOptions, PublishReceipt } from './publish.js'
 export { type AnyRequest, defineRequest, type RequestDefinition, type RequestOptions } from './request.js'
@@ -85,11 +82,9 @@ export type { EventStream } from './stream/event-stream.js'
 export type { GroupedStream } from './stream/grouped-stream.js'
 export type { GroupedTable } from './stream/grouped-table.js'
 export type { JoinOptions, KeyedStream, MapOptions, RecordInfo } from './stream/keyed-stream.js'
-export type { Received } from './stream/received.js'
 export type { DroppedRecord, DropReason } from './stream/record-flow.js'
 export type { RepartitionOptions } from './stream/repartition.js'
 export type { TableOptions } from './stream/stateful-groups.js'
-export type { RecordPipeline, RecordStream } from './stream/stream-source.js'
 export type { Table, TableChange } from './stream/table.js'
 export type { StoreOptions } from './stream/topology-builder.js'
 export type { WindowedStream, WindowOptions } from './stream/windowed-stream.js'
@@ -102,6 +97,11 @@ export {
   tumbling,
   type Window,
 } from './stream/windows.js'
+export { type Output, type OutputOptions, to } from './stream/output.js'
+export type { PipeOptions } from './stream/pipe.js'
+export type { Received } from './stream/received.js'
+export type { RecordPipeline } from './stream/run-pipeline.js'
+export type { RecordStream } from './stream/stream-source.js'
 export type { TopicOptions } from './topic.js'
 export type {
   ConnectOptions,

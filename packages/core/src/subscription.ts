@@ -4,16 +4,18 @@ import type { Codec } from './codec.js'
 import type { Codecs } from './codecs.js'
 import { compose } from './compose.js'
 import { type Arrival, type Conclusion, DeliveryContext, type Forward } from './context.js'
+import { DeliveryEffects } from './delivery-effects.js'
 import { dataSchemaOf, type Envelope } from './envelope.js'
 import { BusbarError } from './error.js'
 import type { AnyEvent } from './event.js'
 import type { Logger } from './logger.js'
 import { inOrder, layersOf, type Middleware } from './middleware.js'
+import type { OwnTopic } from './own-topic.js'
 import type { AnyRequest } from './request.js'
 import { groupOf, subscriptionOf } from './return-headers.js'
 import { untilAborted } from './runner.js'
 import type { Runtime } from './runtime.js'
-import type { Delivery, InboundRecord } from './transport.js'
+import type { Delivery, Effects, InboundRecord } from './transport.js'
 
 /** How the innermost part of a subscription is called. */
 type Handle = (context: DeliveryContext) => void | Promise<void>
@@ -42,6 +44,12 @@ export interface BoundSubscriptionOptions {
   readonly logger: Logger
   readonly runtime: Runtime
   readonly forward: Forward
+  /** Whether acknowledgements carry what the handler and middleware write: all subscriptions of the group do, or none. Default: false. */
+  readonly transactional?: boolean
+  /** Makes sure of a topic of the bus's own that effects are written to. */
+  readonly ensureOwnTopic: (topic: OwnTopic) => Promise<unknown>
+  /** Makes sure of what the handler needs besides: where it publishes to. */
+  readonly prepare?: () => Promise<unknown>
 }
 
 /** A subscription as the consume path sees it: its contract, and one function around its decoding and handler. */
@@ -50,6 +58,7 @@ export class BoundSubscription {
   readonly group: string | false
   readonly contract: AnyEvent | AnyRequest
   readonly batch: BatchSettings | undefined
+  readonly transactional: boolean
   readonly #options: BoundSubscriptionOptions
   readonly #end = new AbortController()
   readonly #closing = new AbortController()
@@ -65,6 +74,7 @@ export class BoundSubscription {
     this.group = options.group
     this.contract = options.contract
     this.batch = options.batch
+    this.transactional = options.transactional ?? false
     this.#options = options
   }
 
@@ -98,9 +108,11 @@ export class BoundSubscription {
   /** Runs one delivery through middleware, decoding and handler; rejects with whatever they reject with. */
   async run(delivery: Delivery, arrival: Arrival): Promise<Concluded> {
     const { group, name: subscription, contract } = this
-    const { logger, runtime, forward, onFailure, replay, resultOf } = this.#options
+    const { logger, runtime, onFailure, replay, resultOf } = this.#options
     const { signal: closing } = this.#closing
-    const place = { group, subscription, event: contract.name, logger, runtime, forward, closing }
+    const effects = this.transactional ? new DeliveryEffects() : undefined
+    const forward = effects ? this.#forwardWith(effects) : this.#options.forward
+    const place = { group, subscription, event: contract.name, logger, runtime, forward, effects, closing }
     const context = new DeliveryContext(place, delivery.record, arrival, this.#end.signal)
     context.replay = replay
     context.resultOf = resultOf
@@ -120,12 +132,21 @@ export class BoundSubscription {
       if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
     const { conclusion: outcome, attempt, failure: error } = context
-    return error === undefined ? { outcome, attempt } : { outcome, attempt, error }
+    const report = error === undefined ? { outcome, attempt } : { outcome, attempt, error }
+    return { report, effects: effects?.of(outcome) }
   }
 
-  /** See {@link Codecs.prepareToHandle}. */
-  prepare(): Promise<void> {
-    return this.#options.codecs.prepareToHandle(this.contract)
+  /** Makes sure of the schemas and topics that its handler needs. */
+  async prepare(): Promise<void> {
+    await Promise.all([this.#options.codecs.prepareToHandle(this.contract), this.#options.prepare?.()])
+  }
+
+  /** What middleware writes is stored with the acknowledgement, so that neither is there without the other. */
+  #forwardWith(effects: DeliveryEffects): Forward {
+    return async (topic, record) => {
+      await this.#options.ensureOwnTopic(topic)
+      effects.forward({ ...record, topic: topic.name })
+    }
   }
 
   /** Refuses middleware in a wrong order. @throws BusbarError `CONFIG_INVALID` */
@@ -142,8 +163,15 @@ export class BoundSubscription {
   }
 }
 
-/** What became of a delivery that did not fail, and at which attempt. */
+/** A delivery that did not fail. */
 export interface Concluded {
+  readonly report: ConclusionReport
+  /** What its acknowledgement brings with it. */
+  readonly effects: Effects | undefined
+}
+
+/** What became of it, and at which attempt. */
+interface ConclusionReport {
   readonly outcome: Conclusion
   readonly attempt: number
   /** The failure that led to it. */
@@ -153,12 +181,30 @@ export interface Concluded {
 /** Record layers, decoding, event layers, handler: from the outside to the inside. */
 function chainOf(options: BoundSubscriptionOptions): (context: DeliveryContext) => Promise<void> {
   const middleware = inOrder(options.middleware(), `subscription ${options.name}`)
+  if (options.transactional) refuseMarks(middleware, options.name)
   const codec = options.codecs.payload(options.contract)
   const inner = compose<DeliveryContext>(layersOf('event', middleware), options.handle)
   return compose<DeliveryContext>(layersOf('record', middleware), async context => {
+    // A new attempt: what the one before would have written counts no more.
+    context.effects?.begin()
     context.payload = await decode(options.contract.name, codec, context)
     return inner(context)
   })
+}
+
+/** A mark of completion is not part of the transaction: where that fails, what comes again would be taken for a duplicate. */
+function refuseMarks(middleware: readonly Middleware[], subscription: string): void {
+  const marking = middleware.find(each => each.stage === 'idempotent')
+  if (!marking) return
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `subscription ${subscription} is transactional, and middleware "${marking.name}" would lose what a failed transaction did not store: leave it out, each record counts once without it`,
+  )
+}
+
+function refusedError(name: string, { id }: DeliveryContext, cause: BusbarError): BusbarError {
+  const message = `what handling ${name} ${id} led to can't be stored: ${cause.message}`
+  return new BusbarError(cause.code, message, { cause, retryable: cause.retryable })
 }
 
 async function decode(
@@ -167,6 +213,7 @@ async function decode(
   context: DeliveryContext,
 ): Promise<unknown> {
   if (context.unreadable) throw context.unreadable
+  if (context.refused) throw refusedError(name, context, context.refused)
   const { value } = context.record
   const doing = () =>
     `decoding ${name} ${context.id} of ${context.topic}/${context.partition}@${context.offset}`

@@ -79,6 +79,7 @@ test('a delivery leaves no listener on the signals of its partition, whatever be
     logger: silentLogger,
     runtime: new FakeRuntime(),
     forward: () => Promise.resolve(),
+    ensureOwnTopic: () => Promise.resolve(),
     middleware: () => [],
     handle: context => {
       assert.not.ok(context.signal.aborted)

@@ -1,3 +1,6 @@
+export { schemaHistories } from './avro-pairs/histories.js'
+export { schemaPairs } from './avro-pairs/index.js'
+export type { Deviation, SchemaHistory, SchemaPair } from './avro-pairs/pair.js'
 export { DeadlineExceeded, deadline } from './deadline.js'
 export { type EventuallyOptions, eventually } from './eventually.js'
 export { freePort, freePorts } from './free-ports.js'
@@ -10,6 +13,7 @@ export {
   type JavaResolved,
 } from './java-avro/java-avro.js'
 export { javaAvro, startJavaAvro } from './java-avro/start-java-avro.js'
+export { type Certificates, makeCertificates } from './kafka/certificates.js'
 export type { DeniedResources } from './kafka/deny-access.js'
 export { kafkaForTests, type TestKafka } from './kafka/kafka-for-tests.js'
 export { KafkaUnavailable } from './kafka/kafka-unavailable.js'
@@ -32,6 +36,7 @@ export {
   type ProxyVerdict,
 } from './proxy/http-proxy.js'
 export { type TcpProxy, type TcpProxyOptions, tcpProxy } from './proxy/tcp-proxy.js'
+export { pythonForTests } from './python/python-for-tests.js'
 export { ServerUnavailable } from './server-unavailable.js'
 export { postgresForTests, redisForTests, registryForTests, type TestServer } from './servers/for-tests.js'
 export type { RunningServer } from './servers/running-server.js'

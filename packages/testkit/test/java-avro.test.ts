@@ -133,6 +133,13 @@ test('a process that does not answer in time is ended, and every question with i
   assert.match((await second).message, /^the silent process is gone: /)
 })
 
+test('the time that other questions take does not count', async () => {
+  const slowly = 'while read -r line; do sleep 0.1; echo "$line"; done'
+  await using slow = new LineProcess('the slow process', 'sh', ['-c', slowly])
+  const lines = Array.from({ length: 10 }, (_, index) => String(index))
+  assert.equal(await Promise.all(lines.map(line => slow.ask(line, 500))), lines)
+})
+
 test('a command that does not exist is said so', async () => {
   await using missing = new LineProcess('the missing process', '/nonexistent/java', [])
   assert.match((await reasonOf(missing.ask('a', 5_000))).message, /the missing process is gone: .*ENOENT/)

@@ -15,6 +15,11 @@ test('counts passed and skipped tests', async () => {
   assert.equal({ passed, failed, skipped, problems }, { passed: 2, failed: 0, skipped: 1, problems: [] })
 })
 
+test('tells of what a file goes without, and counts it as skipped', async () => {
+  const { failed, skipped, missing } = await run('going-without.js')
+  assert.equal([failed, skipped, missing], [0, 1, ['SKIPPED going-without: no such server']])
+})
+
 test('counts failed tests, and keeps the output', async () => {
   const { passed, failed, problems, output } = await run('failing.js')
   assert.equal({ passed, failed, problems }, { passed: 1, failed: 1, problems: [] })

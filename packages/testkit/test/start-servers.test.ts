@@ -60,9 +60,9 @@ for (const [name, variable, start] of starts) {
   })
 }
 
-test('none outlives its process, even when that is killed', async () => {
+test('neither outlives its process, even when that is killed', async () => {
   const program = join(import.meta.dirname, 'fixtures/start-servers-and-wait.js')
-  const { REDIS_URL: _redis, POSTGRES_URL: _postgres, SCHEMA_REGISTRY_URL: _registry, ...env } = process.env
+  const { REDIS_URL: _redis, POSTGRES_URL: _postgres, ...env } = process.env
   const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'], env })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   child.kill('SIGKILL')

@@ -1,12 +1,19 @@
-import { BusbarError } from '../error.js'
+import {
+  type Declaration,
+  fieldType,
+  isDeepEqual,
+  kindOf,
+  nestedDefinition,
+  textOf,
+  withLogicalType,
+} from './declaration.js'
+import { aliasesOf, fullName, isPrimitive, isSimpleName, namesOf, namespaceOf } from './declared-names.js'
+import { invalidSchema as invalid, quote } from './invalid-schema.js'
 import {
   type EnumNode,
   type FieldNode,
   type FixedNode,
-  type LogicalType,
   nameOf,
-  type PrimitiveName,
-  primitives,
   type RecordNode,
   type SchemaNode,
 } from './schema-node.js'
@@ -15,57 +22,79 @@ import {
  * Parses an Avro schema (Avro 1.12, "Schema Declaration"). A codec made by `avro()` may stand for a schema inside.
  *
  * @param references schemas whose names it may use, each after those that it needs itself.
+ * @param onCodec is told of each codec inside, with the node that its schema became.
  * @throws BusbarError `SCHEMA_INVALID` saying where in the schema and why.
  */
-export function parseSchema(definition: unknown, references: readonly unknown[] = []): SchemaNode {
-  const parser = new Parser()
+export function parseSchema(
+  definition: unknown,
+  references: readonly unknown[] = [],
+  onCodec: (codec: object, node: SchemaNode) => void = () => {},
+): SchemaNode {
+  const parser = new Parser(onCodec)
   for (const reference of references) parser.parse(reference, '', 'a referenced schema')
   return parser.parse(definition, '', 'the schema')
 }
 
-type Declaration = Readonly<Record<string, unknown>>
-
 /** Fields are filled in after the node is made, since they may refer to it. */
 type Open<T> = { -readonly [K in keyof T]: T[K] }
 
-const reservedAttributes: readonly string[] = [
-  'type',
-  'name',
-  'namespace',
-  'aliases',
-  'doc',
-  'fields',
-  'symbols',
-  'items',
-  'values',
-  'size',
-  'default',
-  'order',
-  'logicalType',
-]
+/** Java refuses what is nested deeper, and a stack has an end. */
+const MAX_DEPTH = 200
 
-const simpleName = /^[A-Za-z_][A-Za-z0-9_]*$/
+const MAX_FIXED_SIZE = 2 ** 31 - 1
+
+/** What is no name of a type, though it may stand in the `type` of a declaration. */
+const kindsWithAttributes: readonly unknown[] = ['record', 'error', 'enum', 'fixed', 'array', 'map', 'union']
+
+const orders: readonly unknown[] = ['ascending', 'descending', 'ignore']
 
 class Parser {
   readonly #named = new Map<string, { readonly node: SchemaNode; readonly declaration: unknown }>()
+  readonly #onCodec: (codec: object, node: SchemaNode) => void
+  #depth = 0
+
+  constructor(onCodec: (codec: object, node: SchemaNode) => void) {
+    this.#onCodec = onCodec
+  }
 
   /** `namespace` is that of the enclosing definition; `where` says, for messages, which part of the schema this is. */
   parse(definition: unknown, namespace: string, where: string): SchemaNode {
+    if (this.#depth === MAX_DEPTH) {
+      throw invalid(
+        'the schema',
+        `it nests deeper than ${MAX_DEPTH} levels: name inner types, and refer to them`,
+      )
+    }
+    this.#depth++
+    const node = this.#parsed(definition, namespace, where)
+    this.#depth--
+    return node
+  }
+
+  #parsed(definition: unknown, namespace: string, where: string): SchemaNode {
     if (typeof definition === 'string') return this.#byName(definition, namespace, where)
     if (Array.isArray(definition)) return this.#union(definition, namespace, where)
     if (typeof definition !== 'object' || definition === null) {
       throw invalid(where, `a schema is a name, a union (an array) or an object, got ${kindOf(definition)}`)
     }
     const nested = nestedDefinition(definition)
-    if (nested !== undefined) return this.parse(nested, '', where)
+    if (nested !== undefined) {
+      const node = this.parse(nested, '', where)
+      this.#onCodec(definition, node)
+      return node
+    }
     return this.#declared(definition as Declaration, namespace, where)
   }
 
   #byName(name: string, namespace: string, where: string): SchemaNode {
     if (isPrimitive(name)) return { kind: name }
     const full = fullName(name, namespace)
-    const known = this.#named.get(full)
+    // A type without namespace is known everywhere by its name, as in Java: it has no other.
+    const known = this.#named.get(full) ?? this.#named.get(name)
     if (known) return known.node
+    if (kindsWithAttributes.includes(name)) {
+      throw invalid(where, `"${name}" is no type by itself: give { "type": "${name}", … } in its place`)
+    }
     throw invalid(where, `there is no type "${full}": declare it before its first use, or correct the name`)
   }
 
@@ -137,17 +166,21 @@ class Parser {
     }
     const declaration = field as Declaration
     const { name } = declaration
-    if (typeof name !== 'string' || !simpleName.test(name)) {
+    if (!isSimpleName(name)) {
       throw invalid(where, `field ${index + 1} needs a "name" of letters, digits and _, got ${quote(name)}`)
     }
     const inside = `field ${name} of ${where}`
     if (declaration['type'] === undefined) throw invalid(inside, 'its "type" is missing')
+    const { order } = declaration
+    if (order !== undefined && !orders.includes(order)) {
+      throw invalid(inside, `its "order" is ascending, descending or ignore, got ${quote(order)}`)
+    }
     return {
       name,
       aliases: aliasesOf(declaration, inside),
       doc: textOf(declaration['doc']),
       type: this.parse(fieldType(declaration), namespace, inside),
-      order: textOf(declaration['order']),
+      order: textOf(order),
       ...(Object.hasOwn(declaration, 'default') ? { default: declaration['default'] } : {}),
     }
   }
@@ -159,7 +192,7 @@ class Parser {
     if (!Array.isArray(symbols)) throw invalid(inside, '"symbols" must be an array')
     const seen = new Set<string>()
     for (const symbol of symbols as readonly unknown[]) {
-      if (typeof symbol !== 'string' || !simpleName.test(symbol)) {
+      if (!isSimpleName(symbol)) {
         throw invalid(inside, `a symbol is a text of letters, digits and _, got ${quote(symbol)}`)
       }
       if (seen.has(symbol)) throw invalid(inside, `it has two symbols "${symbol}"`)
@@ -185,8 +218,8 @@ class Parser {
   #fixed(declaration: Declaration, namespace: string, where: string): SchemaNode {
     const names = namesOf(declaration, namespace, where)
     const { size } = declaration
-    if (typeof size !== 'number' || !Number.isInteger(size) || size < 0) {
-      throw invalid(`fixed ${names.name}`, `"size" must be a number of bytes, got ${quote(size)}`)
+    if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > MAX_FIXED_SIZE) {
+      throw invalid(`fixed ${names.name}`, `"size" must be a number of bytes below 2 GiB, got ${quote(size)}`)
     }
     const node: FixedNode = withLogicalType(
       { kind: 'fixed', ...names, doc: textOf(declaration['doc']), size },
@@ -209,89 +242,4 @@ class Parser {
     if (known.declaration === declaration || isDeepEqual(known.declaration, declaration)) return known.node
     throw invalid(where, `"${node.name}" is declared twice, differently: rename one, or refer to the first`)
   }
-}
-
-/** The definition behind a codec that stands for a schema. */
-function nestedDefinition(value: object): unknown {
-  if (!('schema' in value) || !('encode' in value)) return undefined
-  const { schema } = value as {
-    readonly schema?: { readonly format?: unknown; readonly definition?: unknown }
-  }
-  return schema?.format === 'avro' ? schema.definition : undefined
-}
-
-/** A field may carry the attributes of its type itself: `{ name, type: 'array', items }`. */
-function fieldType(declaration: Declaration): unknown {
-  const { type } = declaration
-  const isInline =
-    (type === 'array' && declaration['items'] !== undefined) ||
-    (type === 'map' && declaration['values'] !== undefined)
-  return isInline ? { type, items: declaration['items'], values: declaration['values'] } : type
-}
-
-function namesOf(
-  declaration: Declaration,
-  enclosing: string,
-  where: string,
-): { readonly name: string; readonly aliases: readonly string[] } {
-  const { name } = declaration
-  if (typeof name !== 'string' || !name.split('.').every(part => simpleName.test(part))) {
-    throw invalid(
-      where,
-      `a ${String(declaration['type'])} needs a "name" of letters, digits and _, got ${quote(name)}`,
-    )
-  }
-  if (isPrimitive(name)) throw invalid(where, `"${name}" is the name of a primitive type: choose another`)
-  const own = declaration['namespace']
-  if (own !== undefined && typeof own !== 'string') throw invalid(where, '"namespace" must be text')
-  const full = fullName(name, own ?? enclosing)
-  const aliases = aliasesOf(declaration, where).map(alias => fullName(alias, namespaceOf(full)))
-  return { name: full, aliases }
-}
-
-function aliasesOf(declaration: Declaration, where: string): readonly string[] {
-  const { aliases = [] } = declaration
-  if (Array.isArray(aliases) && aliases.every(each => typeof each === 'string')) return aliases as string[]
-  throw invalid(where, '"aliases" must be an array of names')
-}
-
-function withLogicalType<T extends SchemaNode>(node: T, declaration: Declaration): T {
-  const { logicalType } = declaration
-  if (typeof logicalType !== 'string') return node
-  const attributes = Object.fromEntries(
-    Object.entries(declaration).filter(([name]) => !reservedAttributes.includes(name)),
-  )
-  return { ...node, logicalType: { name: logicalType, attributes } satisfies LogicalType }
-}
-
-function fullName(name: string, namespace: string): string {
-  return name.includes('.') || namespace === '' ? name : `${namespace}.${name}`
-}
-
-function namespaceOf(full: string): string {
-  return full.slice(0, Math.max(0, full.lastIndexOf('.')))
-}
-
-function isPrimitive(name: unknown): name is PrimitiveName {
-  return primitives.includes(name as PrimitiveName)
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
-}
-
-function quote(value: unknown): string {
-  return value === undefined ? 'none' : JSON.stringify(value)
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? 'null' : typeof value
-}
-
-function isDeepEqual(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(other)
-}
-
-function invalid(where: string, why: string): BusbarError {
-  return new BusbarError('SCHEMA_INVALID', `this Avro schema is not valid: ${where}: ${why}`)
 }

@@ -72,3 +72,7 @@ export type SchemaNode = PrimitiveNode | ArrayNode | MapNode | UnionNode | Recor
 export function nameOf(node: SchemaNode): string {
   return 'name' in node ? node.name : node.kind
 }
+
+export function isPrimitiveNode(node: SchemaNode): node is PrimitiveNode {
+  return (primitives as readonly string[]).includes(node.kind)
+}

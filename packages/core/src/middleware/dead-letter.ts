@@ -54,7 +54,9 @@ async function write(context: RecordContext, group: string, thrown: unknown): Pr
   const like = context.origin.topic
   const topic = deadLetterTopic(like, group)
   let failure: unknown
-  for (const headers of reasons(context, thrown)) {
+  // In a transactional group it is refused later, and comes here again.
+  const shorter = Math.min(Math.max(0, context.refusals - 1), 2)
+  for (const headers of [...reasons(context, thrown)].slice(shorter)) {
     try {
       return await context.forward(
         { name: topic, like, config: keptForGood },

@@ -1,4 +1,3 @@
-import { type Observable, of } from 'rxjs'
 import type { CloseOptions } from '../bus.js'
 import type { EventContext } from '../context.js'
 import { EventStream } from './event-stream.js'
@@ -7,6 +6,7 @@ import type { GroupedStream } from './grouped-stream.js'
 import type { KeyedStream } from './keyed-stream.js'
 import { RecordIterator } from './record-iterator.js'
 import type { RepartitionOptions } from './repartition.js'
+import { type RecordPipeline, runPipeline } from './run-pipeline.js'
 
 /** Handles the records of a stream until it is closed. */
 export interface StreamSubscription {
@@ -18,9 +18,6 @@ export type OpenStream<T> = (
   handle: (value: T, context: EventContext) => unknown,
   onEnd: () => void,
 ) => StreamSubscription
-
-/** What becomes of one record: whatever it emits belongs to it, and its completion finishes it. */
-export type RecordPipeline<T, R> = (record$: Observable<T>, context: EventContext<T>) => Observable<R>
 
 /** The events of a subscription as they come: an Observable, and an async iterable. */
 export class RecordStream<T> extends EventStream<T> implements AsyncIterable<T> {
@@ -81,7 +78,7 @@ export function pipelineStream<T, R>(
 ): EventStream<R> {
   const feed = new Feed<R>(name, each =>
     open(
-      (value, context) => runPipeline(each, pipeline, value, context as EventContext<T>),
+      (value, context) => feedFrom(each, pipeline, value, context as EventContext<T>),
       () => each.end(),
     ),
   )
@@ -89,40 +86,18 @@ export function pipelineStream<T, R>(
 }
 
 /** Resolves when the pipeline completes; rejects with its error, or with what the subscriber of its output threw. */
-async function runPipeline<T, R>(
+async function feedFrom<T, R>(
   feed: Feed<R>,
   pipeline: RecordPipeline<T, R>,
   value: T,
   context: EventContext<T>,
 ): Promise<void> {
   let isRefused = false
-  const { signal } = context
-  let onAbort = () => {}
-  try {
-    await new Promise<void>((resolve, reject) => {
-      const running = pipeline(of(value), context).subscribe({
-        next: output => {
-          try {
-            if (feed.emit(output)) return
-            isRefused = true
-            resolve()
-          } catch (thrown) {
-            reject(thrown as Error)
-          }
-        },
-        error: reject,
-        complete: resolve,
-      })
-      onAbort = () => {
-        running.unsubscribe()
-        reject(signal.reason as Error)
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
-      if (signal.aborted) onAbort()
-    })
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
+  await runPipeline(pipeline, value, context, (output, finish) => {
+    if (feed.emit(output)) return
+    isRefused = true
+    finish()
+  })
   if (isRefused) await handBack(context)
 }
 

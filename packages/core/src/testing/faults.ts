@@ -1,4 +1,5 @@
 import type { GroupCommit } from '@busbar/transport-memory'
+import type { Bus } from '../bus.js'
 import { BusbarError } from '../error.js'
 import type { IdempotencyStore } from '../idempotency-store.js'
 import type { OutboundRecord } from '../transport.js'
@@ -12,8 +13,10 @@ export interface Chaos {
   readonly sendFailsAfterwards?: number
   /** What is sent is stored twice. */
   readonly duplicate?: number
-  /** A commit is lost; its member tries again a few milliseconds later. */
+  /** A commit is lost; its member tries again a few milliseconds later. A transaction fails: its partitions begin anew. */
   readonly commitLost?: number
+  /** A commit counts, and its member does not learn that. To a transaction it is the same as a failure. */
+  readonly commitAnswerLost?: number
   /** Upon a send, some group shares out all of its partitions anew. */
   readonly rebalance?: number
   /** A call to a store that went through `faults.store(…)` fails, before or after it took effect. */
@@ -27,6 +30,12 @@ export interface SendFault {
   /** How many sends. Default: 1. */
   readonly times?: number
 }
+
+/** Where a process dies that commits: with everything stored, positions and effects, or with nothing. */
+export type CommitCrash = 'before' | 'after'
+
+/** What becomes of a commit. */
+export type CommitFate = 'counts' | 'lost' | 'answer lost' | 'dies before' | 'dies after'
 
 /** What becomes of a send. */
 export type SendFate = 'stored' | 'fails' | 'fails afterwards' | 'duplicate'
@@ -43,7 +52,7 @@ export class Faults {
   chaos: Chaos
   readonly #random: SeededRandom
   readonly #sends: Planned[] = []
-  #commitsToLose = 0
+  readonly #commits: { readonly fate: CommitFate; readonly onCrash?: (bus: Bus) => void }[] = []
   #storeCallsToFail = 0
 
   constructor(random: SeededRandom, chaos: Chaos) {
@@ -68,7 +77,17 @@ export class Faults {
 
   /** The next commits, of whatever group, are lost. */
   loseCommits(times = 1): void {
-    this.#commitsToLose += times
+    for (let left = times; left > 0; left -= 1) this.#commits.push({ fate: 'lost' })
+  }
+
+  /** The next commits, of whatever group, count, and their members do not learn that. */
+  loseCommitAnswers(times = 1): void {
+    for (let left = times; left > 0; left -= 1) this.#commits.push({ fate: 'answer lost' })
+  }
+
+  /** The process that makes the next commit, of whatever group, dies of it. `onCrash` is called with its bus. */
+  crashAtCommit(when: CommitCrash, onCrash: (bus: Bus) => void = () => {}): void {
+    this.#commits.push({ fate: when === 'before' ? 'dies before' : 'dies after', onCrash })
   }
 
   /** The next calls to stores that went through {@link store} fail. */
@@ -109,10 +128,11 @@ export class Faults {
   }
 
   /** Decides on one commit. For the broker of a test bus. */
-  losesCommit(_commit: GroupCommit): boolean {
-    if (this.#commitsToLose === 0) return this.#random.chance(this.chaos.commitLost ?? 0)
-    this.#commitsToLose -= 1
-    return true
+  fateOfCommit(_commit: GroupCommit): { readonly fate: CommitFate; readonly onCrash?: (bus: Bus) => void } {
+    const planned = this.#commits.shift()
+    if (planned) return planned
+    if (this.#random.chance(this.chaos.commitLost ?? 0)) return { fate: 'lost' }
+    return { fate: this.#random.chance(this.chaos.commitAnswerLost ?? 0) ? 'answer lost' : 'counts' }
   }
 
   /** The group to be shared out anew now, if any. For the transport of a test bus. */

@@ -1,4 +1,4 @@
-export { type Chaos, Faults, type SendFault } from './faults.js'
+export { type Chaos, type CommitCrash, Faults, type SendFault } from './faults.js'
 export type { Ownership, TestObserver } from './observer.js'
 export { overSeeds } from './over-seeds.js'
 export { SeededRandom } from './seeded-random.js'

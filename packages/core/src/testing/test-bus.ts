@@ -1,4 +1,4 @@
-import { type MemoryBroker, memoryBroker, memoryTransport } from '@busbar/transport-memory'
+import { type GroupCommit, type MemoryBroker, memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import type { Bus } from '../bus.js'
 import type { BusOptions } from '../bus-options.js'
 import type { DeadLetter } from '../dead-letter.js'
@@ -58,11 +58,8 @@ export class TestBus implements AsyncDisposable {
     this.broker = memoryBroker({
       ...(partitions === undefined ? {} : { partitions }),
       ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
-      onCommit: commit => {
-        const lost = this.faults.losesCommit(commit)
-        observer.committed?.(commit, lost)
-        return !lost
-      },
+      onCommit: commit => this.#onCommit(commit),
+      onTransaction: (records, positions) => observer.stored?.(records, positions),
     })
     this.clock = new VirtualClock({
       seed: this.seed,
@@ -134,7 +131,10 @@ export class TestBus implements AsyncDisposable {
     return [...this.#groups].every(group => this.broker.positions(group).every(({ lag }) => lag === 0))
   }
 
-  /** What was published of an event by any bus, in order; with `delayMs`, from the moment that it was stored. */
+  /**
+   * What was published of an event by any bus, in order; with `delayMs`, from the moment that it was stored. Not what pipes
+   * write exactly once, which is in the log alone: `broker.records(topic)`.
+   */
   published<Out, In>(event: EventDefinition<Out, In>): readonly In[] {
     return this.#journal.published
       .filter(({ name }) => name === event.name)
@@ -179,6 +179,18 @@ export class TestBus implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #onCommit(commit: GroupCommit): boolean | 'answer lost' {
+    const { fate, onCrash } = this.faults.fateOfCommit(commit)
+    const isLost = fate === 'lost' || fate === 'dies before'
+    this.#options.observer?.committed?.(commit, isLost)
+    if (fate === 'dies before' || fate === 'dies after') {
+      const dying = this.#alive.find(({ transport }) => transport.members.includes(commit.member))
+      dying?.crash()
+      if (dying) onCrash?.(dying.bus)
+    }
+    return fate === 'answer lost' ? fate : !isLost
   }
 
   get #alive(): readonly WatchedBus[] {

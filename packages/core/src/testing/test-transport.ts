@@ -110,6 +110,11 @@ export class TestTransport implements Transport {
     return this.#options.inner[Symbol.asyncDispose]()
   }
 
+  /** See `MemoryTransport.members`. */
+  get members(): readonly string[] {
+    return this.#options.inner.members
+  }
+
   crash(): void {
     this.#isCrashed = true
     this.#options.inner.crash()
@@ -165,6 +170,7 @@ function watchedDelivery(ownership: Ownership, delivery: Delivery, observer: Tes
   const watched: Delivery = {
     record: delivery.record,
     attempt: delivery.attempt,
+    ...(delivery.refused && { refused: delivery.refused }),
     settle: outcome => {
       const counted = delivery.settle(outcome)
       observer.settled?.(ownership, watched, outcome, counted)

@@ -1,3 +1,4 @@
+import { Observable } from 'rxjs'
 import { Bus } from '../bus.js'
 import { type BusOptions, busSettings } from '../bus-options.js'
 import type { DeliveryReport } from '../consume.js'
@@ -46,6 +47,7 @@ export class WatchedBus {
     this.#process = new ProcessRuntime(runtime)
     this.bus = new Bus(busSettings({ ...options, transport, runtime: this.#process }))
     this.#watchHandlers()
+    this.#watchPipelines()
     this.#watchPublishes(journal)
     this.#watchOutcomes(journal)
   }
@@ -73,6 +75,28 @@ export class WatchedBus {
         return original(...args.slice(0, -1), run)
       })
     }
+  }
+
+  /** As for handlers: what a pipeline waits for is seen. */
+  #watchPipelines(): void {
+    const { bus } = this
+    const activities = this.#activities
+    replace(bus, 'pipe', original => (...args) => {
+      const place = args.length - 2
+      const pipeline = args[place]
+      if (typeof pipeline !== 'function') return original(...args)
+      const { name } = args[0] as { name: string }
+      const watched = (...given: readonly unknown[]) =>
+        new Observable<unknown>(subscriber => {
+          const run = () =>
+            new Promise<void>(resolve => {
+              subscriber.add(resolve)
+              subscriber.add(((pipeline as Method)(...given) as Observable<unknown>).subscribe(subscriber))
+            })
+          void activities.run(`the pipeline of ${name}`, bus, run).catch(thrown => subscriber.error(thrown))
+        })
+      return original(...args.with(place, watched))
+    })
   }
 
   #watchPublishes({ published }: Journal): void {

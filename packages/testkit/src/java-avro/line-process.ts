@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { deadline } from '../deadline.js'
+import { DeadlineExceeded } from '../deadline.js'
 
 /** Sockets that can be told whether they keep this process alive, though their types don't say so. */
 interface Referable {
@@ -10,6 +10,7 @@ interface Referable {
 }
 
 interface Waiting {
+  readonly ms: number
   resolve(line: string): void
   reject(reason: Error): void
 }
@@ -25,6 +26,7 @@ export class LineProcess implements AsyncDisposable {
   readonly #child: ChildProcessWithoutNullStreams
   readonly #waiting: Waiting[] = []
   #errors = ''
+  #timer: NodeJS.Timeout | undefined
   #ended: string | undefined
 
   constructor(name: string, command: string, args: readonly string[]) {
@@ -47,21 +49,17 @@ export class LineProcess implements AsyncDisposable {
   }
 
   /**
-   * The answer to a line. A program that exceeds `ms` is ended, since its later answers belong to nobody.
+   * The answer to a line. A program that takes longer than `ms` for it is ended: its later answers would be for nobody.
+   * The time for what was asked before does not count.
    *
    * @throws DeadlineExceeded, or Error with what it wrote to standard error when it ended.
    */
-  async ask(line: string, ms: number): Promise<string> {
-    if (this.#ended !== undefined) throw this.#gone()
-    const answer = new Promise<string>((resolve, reject) => this.#waiting.push({ resolve, reject }))
-    this.#keepAlive(true)
+  ask(line: string, ms: number): Promise<string> {
+    if (this.#ended !== undefined) return Promise.reject(this.#gone())
+    const answer = new Promise<string>((resolve, reject) => this.#waiting.push({ ms, resolve, reject }))
+    if (this.#waiting.length === 1) this.#expectAnswer()
     this.#child.stdin.write(`${line}\n`)
-    try {
-      return await deadline(ms, `an answer of ${this.#name}`, answer)
-    } catch (error) {
-      this.#child.kill('SIGKILL')
-      throw error
-    }
+    return answer
   }
 
   /** Ends it; answers that are still awaited come to nothing. */
@@ -75,11 +73,24 @@ export class LineProcess implements AsyncDisposable {
 
   #answered(line: string): void {
     this.#waiting.shift()?.resolve(line)
-    if (this.#waiting.length === 0) this.#keepAlive(false)
+    this.#expectAnswer()
+  }
+
+  /** Gives the program the time for the question that is next. */
+  #expectAnswer(): void {
+    clearTimeout(this.#timer)
+    const [next] = this.#waiting
+    this.#keepAlive(next !== undefined)
+    if (next === undefined) return
+    this.#timer = setTimeout(() => {
+      next.reject(new DeadlineExceeded(`an answer of ${this.#name}: not done after ${next.ms} ms`))
+      this.#child.kill('SIGKILL')
+    }, next.ms)
   }
 
   #end(why: string): void {
     this.#ended ??= why
+    clearTimeout(this.#timer)
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#gone())
   }
 

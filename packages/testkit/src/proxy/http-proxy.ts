@@ -14,7 +14,7 @@ export interface ProxiedRequest {
 }
 
 /** An answer in place of the target's. */
-export interface ProxyAnswer {
+interface ProxyAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   /** Sent piece by piece, `pieceMs` apart (default 0). */
@@ -75,6 +75,8 @@ export async function httpProxy(options: HttpProxyOptions): Promise<HttpProxy> {
     }
     requests.push(proxied)
     if (delayMs > 0) await sleep(delayMs)
+    // Nobody waits any more.
+    if (outgoing.destroyed) return
     const verdict = decide?.(proxied) ?? 'pass'
     if (verdict === 'cut') outgoing.destroy()
     else if (verdict === 'pass' || verdict === 'swallow') {
@@ -156,6 +158,7 @@ function forward(
     answer.pipe(outgoing)
   })
   sent.once('error', () => outgoing.destroy())
+  outgoing.once('close', () => sent.destroy())
   incoming.pipe(sent)
 }
 

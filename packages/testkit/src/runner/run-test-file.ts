@@ -7,7 +7,10 @@ import { uvuSummary } from './uvu-summary.js'
 export interface FileResult {
   readonly passed: number
   readonly failed: number
+  /** Tests that were skipped, and one for each thing that the file said it goes without. */
   readonly skipped: number
+  /** What it said of that. */
+  readonly missing: readonly string[]
   readonly durationMs: number
   /** What is wrong besides, or instead of, failed tests. */
   readonly problems: readonly string[]
@@ -24,6 +27,8 @@ export interface FileLimits {
 }
 
 const WARNING = /^(\(node:\d+\) .*Warning\b.*|\w*Warning: .*)$/m
+/** What the file says on standard error where tests need something that this machine has not. */
+const MISSING = /^SKIPPED .*$/gm
 const GONE_MS = 1_000
 
 /**
@@ -89,12 +94,14 @@ export async function runTestFile(
     else if (child.exitCode !== 0 && failedTests === 0)
       problems.push(`passed, and then ended with ${howEnded(child)}`)
   }
+  const missing = errors.match(MISSING) ?? []
   const warning = WARNING.exec(errors)?.[0]
   if (warning !== undefined) problems.push(`drew a warning: ${warning}`)
   return {
     passed: counts?.passed ?? 0,
     failed: failedTests + problems.length,
-    skipped: counts?.skipped ?? 0,
+    skipped: (counts?.skipped ?? 0) + missing.length,
+    missing,
     durationMs: Date.now() - start,
     problems,
     output,

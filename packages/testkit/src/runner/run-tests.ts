@@ -82,7 +82,8 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
 function report(file: TestFile, result: FileResult): string[] {
   const seconds = `${(result.durationMs / 1000).toFixed(1)} s`
   const skipped = result.skipped === 0 ? '' : `, ${result.skipped} skipped`
-  if (result.failed === 0) return [`ok    ${file.name}: ${result.passed} passed${skipped}, ${seconds}`]
+  if (result.failed === 0)
+    return [`ok    ${file.name}: ${result.passed} passed${skipped}, ${seconds}`, ...result.missing]
   return [
     `FAIL  ${file.name}: ${result.failed} failed, ${result.passed} passed${skipped}, ${seconds}`,
     ...result.problems.map(problem => `      ${file.name} ${problem}`),

@@ -1,0 +1,20 @@
+import { CachedRegistry } from './cached-registry.js'
+import { MemoryProtocol } from './memory-protocol.js'
+import type { CompatibilityLevel, SchemaRegistryClient } from './registry-client.js'
+import { type RegistryOptions, resolveOptions } from './registry-options.js'
+
+export interface MemoryRegistryOptions extends RegistryOptions {
+  /** The global compatibility level. Default: `BACKWARD`, as Confluent's registry has it. */
+  readonly compatibility?: CompatibilityLevel
+}
+
+/**
+ * A schema registry in this process, for tests: empty, shared by those buses that are given it, and forgotten with it.
+ * It gives the answers of a real one; only JSON Schemas are not held against those before them.
+ *
+ * @throws BusbarError `CONFIG_INVALID` that names the option that is wrong.
+ */
+export function memoryRegistry(options: MemoryRegistryOptions = {}): SchemaRegistryClient {
+  const resolved = resolveOptions('memoryRegistry', options)
+  return new CachedRegistry(new MemoryProtocol(options.compatibility ?? 'BACKWARD'), resolved)
+}
