@@ -82,9 +82,14 @@ export type { EventStream } from './stream/event-stream.js'
 export type { GroupedStream } from './stream/grouped-stream.js'
 export type { GroupedTable } from './stream/grouped-table.js'
 export type { JoinOptions, KeyedStream, MapOptions, RecordInfo } from './stream/keyed-stream.js'
+export { type Output, type OutputOptions, to } from './stream/output.js'
+export type { PipeOptions } from './stream/pipe.js'
+export type { Received } from './stream/received.js'
 export type { DroppedRecord, DropReason } from './stream/record-flow.js'
 export type { RepartitionOptions } from './stream/repartition.js'
+export type { RecordPipeline } from './stream/run-pipeline.js'
 export type { TableOptions } from './stream/stateful-groups.js'
+export type { RecordStream } from './stream/stream-source.js'
 export type { Table, TableChange } from './stream/table.js'
 export type { StoreOptions } from './stream/topology-builder.js'
 export type { WindowedStream, WindowOptions } from './stream/windowed-stream.js'
@@ -97,11 +102,6 @@ export {
   tumbling,
   type Window,
 } from './stream/windows.js'
-export { type Output, type OutputOptions, to } from './stream/output.js'
-export type { PipeOptions } from './stream/pipe.js'
-export type { Received } from './stream/received.js'
-export type { RecordPipeline } from './stream/run-pipeline.js'
-export type { RecordStream } from './stream/stream-source.js'
 export type { TopicOptions } from './topic.js'
 export type {
   ConnectOptions,

@@ -11,7 +11,8 @@ import { length, type SessionWindows, type TimeWindows } from './windows.js'
 export interface WindowOptions extends StoreOptions {
   /**
    * `update`: the table changes with each record. `final`: it changes once for each window, when that has closed, which is when
-   * the stream time has passed its end and grace. Queries see the present value either way. Default: `update`.
+   * the stream time has passed its end and grace. (A session that has closed may still become part of one that has not, when a record
+   * between the two comes late; that one follows when it closes.) Queries see the present value either way. Default: `update`.
    */
   readonly emit?: 'update' | 'final'
   /** How long windows are kept for queries, in milliseconds of event time after their start. Default: a day, or as long as they take records. */

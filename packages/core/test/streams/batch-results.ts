@@ -43,23 +43,49 @@ export function windowCounts(
   return counts
 }
 
+interface SessionLengths {
+  readonly gapMs: number
+  readonly graceMs: number
+}
+
 /** Counts by `key@start-end` of sessions. */
-export function sessionCounts(
-  records: readonly Timed[],
-  { gapMs, graceMs }: { readonly gapMs: number; readonly graceMs: number },
-): Record<string, number> {
+export function sessionCounts(records: readonly Timed[], lengths: SessionLengths): Record<string, number> {
+  return Object.fromEntries(
+    sessionsOf(records, lengths).sessions.map(({ name, times }) => [name, times.length]),
+  )
+}
+
+/** The sessions that have closed, as `key@start-end=count`, each as it was when stream time went past it. */
+export function closedSessions(records: readonly Timed[], lengths: SessionLengths): string[] {
+  return sessionsOf(records, lengths).closed
+}
+
+interface Session {
+  readonly key: string
+  readonly name: string
+  readonly times: readonly number[]
+}
+
+function sessionsOf(records: readonly Timed[], { gapMs, graceMs }: SessionLengths) {
   const times = streamTimes(records)
-  let sessions: { readonly key: string; readonly times: readonly number[] }[] = []
+  const closed: string[] = []
+  let sessions: Session[] = []
   for (const [index, { key, timeMs }] of records.entries()) {
-    const isNear = (session: (typeof sessions)[0]) =>
+    const [before, now] = [times[index - 1] ?? -1, times[index] as number]
+    const isNear = (session: Session) =>
       session.key === key && session.times.some(each => Math.abs(each - timeMs) <= gapMs)
     const merged = [...sessions.filter(isNear).flatMap(session => session.times), timeMs]
-    if (Math.max(...merged) + gapMs + graceMs < (times[index] as number)) continue
-    sessions = [...sessions.filter(session => !isNear(session)), { key, times: merged }]
+    const closesAt = (all: readonly number[]) => Math.max(...all) + gapMs + graceMs
+    if (closesAt(merged) >= now) {
+      const name = `${key}@${Math.min(...merged)}-${Math.max(...merged)}`
+      sessions = [...sessions.filter(session => !isNear(session)), { key, name, times: merged }]
+    }
+    for (const session of sessions) {
+      const end = closesAt(session.times)
+      if (end < now && end >= before) closed.push(`${session.name}=${session.times.length}`)
+    }
   }
-  return Object.fromEntries(
-    sessions.map(({ key, times: all }) => [`${key}@${Math.min(...all)}-${Math.max(...all)}`, all.length]),
-  )
+  return { sessions, closed }
 }
 
 export interface Sided extends Timed {
