@@ -7,6 +7,8 @@ export interface PendingCommit extends TopicPartition {
   readonly position: number
   /** To be stored with it, in this order: that of the acknowledged records in the log. */
   readonly records: readonly OutboundRecord[]
+  /** For each of these when it was acknowledged, among all partitions: see `orderedEffects`. */
+  readonly orders: readonly number[]
   /** The position of the acknowledged record that brought the record of this index. */
   sourceOf(index: number): number
   /**
@@ -29,6 +31,7 @@ export function pendingCommit(
     partition,
     position,
     records: taken.flatMap(({ effects }) => effects.records),
+    orders: taken.flatMap(({ effects, order }) => effects.records.map(() => order)),
     sourceOf: index => sourceOf(taken, index),
     committed: positions => {
       if (!isOpen) return

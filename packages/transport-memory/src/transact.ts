@@ -1,4 +1,4 @@
-import { BusbarError, type PendingCommit, type RecordPosition } from '@busbar/core'
+import { BusbarError, orderedEffects, type PendingCommit, type RecordPosition } from '@busbar/core'
 import type { CommittedPosition, ConsumerGroup } from './consumer-group.js'
 import type { RecordSender } from './record-sender.js'
 
@@ -19,9 +19,10 @@ export function transact(
   pending: readonly PendingCommit[],
 ): ReadonlyMap<PendingCommit, readonly RecordPosition[]> | BusbarError {
   try {
-    const staged = sender.stage(pending.flatMap(({ records }) => records))
+    const ordered = orderedEffects(pending)
+    const staged = sender.stage(ordered.records)
     const stored = group.commit(id, generation, pending.map(positionOf), staged)
-    if (stored) return byPartition(pending, stored)
+    if (stored) return new Map(pending.map(each => [each, ordered.shareOf(each, stored)]))
     const why = `the group went on without member '${id}', or the request or its answer was lost`
     return new BusbarError('TRANSACTION_FAILED', `a transaction of group '${group.name}' failed: ${why}`)
   } catch (thrown) {
@@ -31,16 +32,4 @@ export function transact(
 
 export function positionOf({ topic, partition, position }: PendingCommit): CommittedPosition {
   return { topic, partition, position }
-}
-
-function byPartition(pending: readonly PendingCommit[], stored: readonly RecordPosition[]) {
-  let first = 0
-  return new Map(
-    pending.map(each => {
-      const end = first + each.records.length
-      const own = stored.slice(first, end)
-      first = end
-      return [each, own]
-    }),
-  )
 }
