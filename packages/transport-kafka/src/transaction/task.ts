@@ -1,21 +1,18 @@
 import type { BusbarError, PendingCommit, TopicPartition, TransportEvent } from '@busbar/core'
-import { partitionsAtStartIn } from '../commit-positions.js'
 import { CommitScheduler } from '../commit-scheduler.js'
 import type { Generation } from '../coordinator-gate.js'
 import type { HeldPartition } from '../held-partition.js'
 import { hasKafkaErrorType, isFinal } from '../kafka-error.js'
 import { partitionKey } from '../log-offsets.js'
-import { type CommittedPosition, type StartPosition, startPositions } from '../start-positions.js'
-import { type Attempt, pause } from './coordinators.js'
+import type { StartPosition } from '../start-positions.js'
+import { pause } from './coordinators.js'
 import { TaskFailures } from './task-failures.js'
 import type { TaskPositionsOptions } from './task-positions.js'
 import { stillMember, TaskProducer } from './task-producer.js'
+import { type Sought, soughtIn, type TaskBeginning, taskStarts } from './task-starts.js'
 import { aborted, asFailure, type TransactionFailure } from './transaction-failure.js'
 
 const memberDelayMs = 50
-
-/** By `partitionKey`, where reading is to begin although that was not committed. */
-type Sought = ReadonlyMap<string, number>
 
 /**
  * The partitions of one number that a member holds: their positions are committed with the effects of what was finished,
@@ -58,7 +55,7 @@ export class Task {
   ): Promise<readonly StartPosition[]> {
     const attempt = this.#options.shared.attempt(this.#over.signal, this.#options.beginWithinMs)
     await this.#producer.claim(attempt)
-    const starts = await this.#starts(generation, new Map(), attempt, report)
+    const starts = await taskStarts({ ...this.#begin, generation, sought: new Map(), attempt, report })
     this.#isBegun = true
     return starts
   }
@@ -203,44 +200,12 @@ export class Task {
     if (!now) throw aborted(`The member has lost its place in group ${spec.group}`)
     const attempt = shared.attempt(this.#over.signal)
     await this.#producer.recover(now, failure, attempt)
-    return this.#starts(now, sought, attempt, onEvent)
+    return taskStarts({ ...this.#begin, generation: now, sought, attempt, report: onEvent })
   }
 
-  /** Where the partitions begin, once no transaction is open for them; stored where the group had nothing yet. */
-  async #starts(
-    generation: Generation,
-    sought: Sought,
-    attempt: Attempt,
-    report: (event: TransportEvent) => void,
-  ): Promise<readonly StartPosition[]> {
-    const { spec, runtime } = this.#options
-    const read = (_: Generation, partitions: readonly TopicPartition[]) =>
-      this.#committed(partitions, attempt)
-    const found = await startPositions(generation, this.partitions, spec.from, runtime, report, read)
-    const starts = found.map(each => {
-      const start = sought.get(partitionKey(each.topic, each.partition))
-      return start === undefined ? each : { ...each, start, committed: undefined }
-    })
-    const anew = starts.filter(({ committed }) => committed === undefined)
-    if (anew.length > 0) {
-      const positions = anew.map(each => ({ ...each, position: each.start }))
-      await this.#producer.store(generation, [], positions, attempt)
-    }
-    return starts.map(each => ({ ...each, committed: each.start }))
-  }
-
-  async #committed(
-    partitions: readonly TopicPartition[],
-    attempt: Attempt,
-  ): Promise<ReadonlyMap<string, CommittedPosition>> {
-    const { shared, spec } = this.#options
-    const offsets = await shared.committed(spec.group, partitions, attempt)
-    return new Map(
-      offsets.map(({ topic, partition, position, metadata }) => [
-        partitionKey(topic, partition),
-        { position, partitionsAtStart: partitionsAtStartIn(metadata) },
-      ]),
-    )
+  get #begin(): Pick<TaskBeginning, 'spec' | 'runtime' | 'shared' | 'partitions' | 'producer'> {
+    const { spec, runtime, shared } = this.#options
+    return { spec, runtime, shared, partitions: this.partitions, producer: this.#producer }
   }
 
   #held(): HeldPartition[] {
@@ -259,13 +224,4 @@ async function isMemberIn(generation: Generation): Promise<boolean> {
     // It does not say: whoever claims asks again.
     return true
   }
-}
-
-function soughtIn(held: readonly HeldPartition[]): Sought {
-  return new Map(
-    held.flatMap(each => {
-      const start = each.uncommittedStart
-      return start === undefined ? [] : [[partitionKey(each.topic, each.partition), start]]
-    }),
-  )
 }
