@@ -109,6 +109,37 @@ test('word count: each update is published once', () =>
     },
     options,
   ))
+const Sold = defineEvent<string>('sold')
+const Returned = defineEvent<string>('returned')
+
+test('records of two topics that change one store: their changes are in the changelog in the order of their processing', () =>
+  overSeeds(
+    seeds / 5,
+    async t => {
+      const random = new SeededRandom(t.seed)
+      const count = 20 + random.below(40)
+      const keys = Array.from({ length: count }, () => `k${random.below(4)}`)
+      await disturbed(
+        t,
+        random,
+        bus => {
+          const sold = bus.stream(Sold).keyed()
+          sold.merge(bus.stream(Returned).keyed()).groupByKey().count({ store: 'counts' }).to(Counted)
+        },
+        keys.map((key, index) => bus => bus.publish(index % 2 ? Sold : Returned, 'x', { key })),
+      )
+      const updates: Record<string, number[]> = {}
+      for (const { key, value } of valuesIn<number>(t, 'counted'))
+        updates[key] = [...(updates[key] ?? []), value]
+      const expected = Object.entries(wordCounts(keys)).map(([key, each]) => [
+        key,
+        Array.from({ length: each }, (_, index) => index + 1),
+      ])
+      assert.equal(sorted(updates), sorted(Object.fromEntries(expected)))
+    },
+    options,
+  ))
+
 interface Ad {
   readonly id: string
   readonly at: number
