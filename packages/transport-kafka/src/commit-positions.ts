@@ -8,9 +8,14 @@ export interface PositionToCommit extends TopicPartition {
   readonly partitionsAtStart: number
 }
 
-/** Reads what {@link commitPositions} wrote; undefined for what another client wrote. */
+/** What is written beside a position; `mark` tells one commit from another. */
+export function positionMetadata(partitionsAtStart: number, mark?: string): string {
+  return `partitions=${partitionsAtStart}${mark === undefined ? '' : `;commit=${mark}`}`
+}
+
+/** Reads what {@link positionMetadata} wrote; undefined for what another client wrote. */
 export function partitionsAtStartIn(metadata: string | null | undefined): number | undefined {
-  const count = /^partitions=(\d+)$/.exec(metadata ?? '')?.[1]
+  const count = /^partitions=(\d+)(?:;|$)/.exec(metadata ?? '')?.[1]
   return count === undefined ? undefined : Number(count)
 }
 
@@ -27,7 +32,7 @@ export async function commitPositions(
   const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
   for (const { topic, partition, position, partitionsAtStart } of positions) {
     const partitions = topics.get(topic) ?? []
-    const metadata = `partitions=${partitionsAtStart}`
+    const metadata = positionMetadata(partitionsAtStart)
     partitions.push({ partition, offset: String(position), metadata })
     topics.set(topic, partitions)
   }

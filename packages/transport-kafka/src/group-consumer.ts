@@ -17,6 +17,7 @@ import { isFinal } from './kafka-error.js'
 import type { ConsumerOptions } from './options.js'
 import { RestartPolicy } from './restart-policy.js'
 import { SocketRegistry } from './socket-registry.js'
+import type { Transactions } from './transaction/transactions.js'
 
 export interface GroupConsumerOptions {
   readonly spec: SubscribeSpec
@@ -27,6 +28,8 @@ export interface GroupConsumerOptions {
   readonly consumer: ConsumerOptions
   /** A kafkajs client whose sockets are known to `sockets`. */
   readonly createKafka: (sockets: SocketRegistry) => Kafka
+  /** For a transactional subscription; closed with it. */
+  readonly transactions?: Transactions | undefined
 }
 
 /**
@@ -52,7 +55,9 @@ export class GroupConsumer implements TransportSubscription {
 
   /** Joins nothing yet: see {@link join}. It can be disposed from the beginning on. */
   constructor(options: GroupConsumerOptions) {
-    const { spec, consumer, ...rest } = options
+    const { spec, consumer, transactions, ...rest } = options
+    // Heartbeats wait while a member begins: it must be done well before its session is over.
+    const beginWithinMs = (consumer.config.sessionTimeout ?? 30_000) / 2
     this.#options = options
     this.#topics = spec.topics
     this.#sockets = new SocketRegistry()
@@ -68,6 +73,8 @@ export class GroupConsumer implements TransportSubscription {
       commitIntervalMs: consumer.commitIntervalMs,
       maxBytesPerPartition: consumer.config.maxBytesPerPartition ?? 1_048_576,
       onProgress: () => this.#restarts.progressed(),
+      transactions: transactions && { shared: transactions, beginWithinMs },
+      onFailed: error => this.#failed(error),
     })
   }
 
@@ -117,6 +124,7 @@ export class GroupConsumer implements TransportSubscription {
     this.#held.drop(reason)
     // Only ends kafkajs's timers: without connections it can't leave.
     void this.#member?.leave()
+    this.#options.transactions?.close(reason)
     this.#disposing ??= Promise.resolve()
     this.#settleClosed.resolve()
   }
@@ -169,6 +177,13 @@ export class GroupConsumer implements TransportSubscription {
     if (!this.#over.signal.aborted) this.#restarts.joined()
   }
 
+  /** What the member itself does not notice: it has to go, as if it had crashed. */
+  #failed(error: BusbarError): void {
+    if (this.#over.signal.aborted) return
+    void this.#member?.leave()
+    this.#crashed(error)
+  }
+
   #crashed(error: BusbarError): void {
     if (this.#over.signal.aborted) return
     this.#restarting = this.#restart(error).finally(() => {
@@ -194,6 +209,7 @@ export class GroupConsumer implements TransportSubscription {
 
   #fail(error: BusbarError): void {
     this.#end()
+    this.#options.transactions?.close(error)
     this.#options.onEvent({ type: 'consumer-failed', group: this.#options.spec.group, error })
     this.#settleClosed.reject(error)
   }
@@ -213,6 +229,7 @@ export class GroupConsumer implements TransportSubscription {
     timer.abort()
     this.#sockets.close(reason)
     this.#held.drop(reason)
+    this.#options.transactions?.close(reason)
     this.#settleClosed.resolve()
   }
 }

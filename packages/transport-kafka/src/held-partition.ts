@@ -1,4 +1,12 @@
-import { type Deliver, type InboundRecord, PartitionSession, type Runtime } from '@busbar/core'
+import {
+  type Deliver,
+  type InboundRecord,
+  PartitionSession,
+  type PendingCommit,
+  type RecordPosition,
+  type RefusedEffects,
+  type Runtime,
+} from '@busbar/core'
 import type { FetchTarget } from './partition-fetch.js'
 
 export interface HeldPartitionOptions {
@@ -12,6 +20,10 @@ export interface HeldPartitionOptions {
   readonly partitionsAtStart: number
   readonly deliver: Deliver
   readonly maxInFlight: number
+  /** Whether acknowledgements may carry effects: {@link HeldPartition.pending} goes for `uncommitted` then. */
+  readonly transactional: boolean
+  /** What was refused of the effects of a record in an ownership before this one. */
+  readonly refused?: ((offset: number) => RefusedEffects | undefined) | undefined
   readonly runtime: Runtime
   /** Called when more of the partition may be fetched again. */
   readonly onWelcome: () => void
@@ -48,7 +60,10 @@ export class HeldPartition implements FetchTarget {
       deliver: options.deliver,
       runtime: options.runtime,
       maxInFlight: options.maxInFlight,
-      onProgress: () => options.onProgress(this.#session.unfinished === 0),
+      transactional: options.transactional,
+      committed: options.committed,
+      ...(options.refused && { refused: options.refused }),
+      onProgress: () => options.onProgress(this.#session.unfinished === 0 || this.#session.isCommitDue),
     })
     if (options.paused()) this.#session.pause()
   }
@@ -65,6 +80,22 @@ export class HeldPartition implements FetchTarget {
   /** What should be committed and is not. */
   get uncommitted(): number | undefined {
     return this.#session.committable === this.committed ? undefined : this.#session.committable
+  }
+
+  /** What a transaction should commit and is not; undefined where there is nothing, or the ownership has ended. */
+  get pending(): PendingCommit | undefined {
+    const pending = this.#session.pending
+    if (!pending) return undefined
+    const committed = (positions: readonly RecordPosition[]) => {
+      this.committed = pending.position
+      pending.committed(positions)
+    }
+    return { ...pending, committed }
+  }
+
+  /** Where it began, as long as that was not committed: whoever begins it anew begins there. */
+  get uncommittedStart(): number | undefined {
+    return this.committed === undefined ? this.#options.start : undefined
   }
 
   /** A fetch may bring more than may be in flight: the rest waits here, and no more is fetched before it is through. */

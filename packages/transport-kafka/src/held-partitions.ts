@@ -9,8 +9,6 @@ import {
   type TransportEvent,
 } from '@busbar/core'
 import type { Claim } from './assigner.js'
-import { commitPositions } from './commit-positions.js'
-import { CommitScheduler } from './commit-scheduler.js'
 import type { GateHooks, Generation } from './coordinator-gate.js'
 import type { HeldPartition } from './held-partition.js'
 import { HeldSet } from './held-set.js'
@@ -18,7 +16,10 @@ import { hasKafkaErrorType } from './kafka-error.js'
 import type { Broker, FetchRequest } from './kafkajs-internals.js'
 import { type LogRange, logRanges, partitionKey, readUncommitted } from './log-offsets.js'
 import { PartitionFetcher } from './partition-fetch.js'
-import { outOfRange, startPositions } from './start-positions.js'
+import { GroupPositions, type PositionKeeper, type PositionKeeperOptions } from './position-keeper.js'
+import { outOfRange } from './start-positions.js'
+import { TaskPositions } from './transaction/task-positions.js'
+import type { Transactions } from './transaction/transactions.js'
 
 export interface HeldPartitionsOptions {
   readonly spec: SubscribeSpec
@@ -30,16 +31,19 @@ export interface HeldPartitionsOptions {
   readonly maxBytesPerPartition: number
   /** Called when the group's work has moved on. */
   readonly onProgress: () => void
+  /** For a transactional subscription, and how long a member has to begin with what it was assigned. */
+  readonly transactions: { readonly shared: Transactions; readonly beginWithinMs: number } | undefined
+  /** Called when no further try mends what keeps this member from going on. */
+  readonly onFailed: (error: BusbarError) => void
 }
 
-/** How long a join may wait for the commit before it. */
-const commitBeforeJoinMs = 1_000
+const closedDelayMs = 10
 
 /** The partitions that this member of a group holds: follows its assignments, fetches, and commits. */
 export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> {
   readonly #options: HeldPartitionsOptions
   readonly #held: HeldSet
-  readonly #commits: CommitScheduler
+  readonly #positions: PositionKeeper
   readonly #fetcher: PartitionFetcher
   #generation: Generation | undefined
   #formerMember: string | undefined
@@ -51,22 +55,36 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
   })
 
   constructor(options: HeldPartitionsOptions) {
-    const { runtime, logger, commitIntervalMs, deliver, spec } = options
+    const { runtime, logger, commitIntervalMs, deliver, spec, transactions } = options
     this.#options = options
     this.#fetcher = new PartitionFetcher(runtime)
     this.#held = new HeldSet({
       deliver,
       runtime,
       maxInFlight: spec.maxInFlight,
+      transactional: transactions !== undefined,
       onWelcome: () => this.#fetcher.wake(),
-      onProgress: idle => this.#commits.request(idle),
+      onProgress: (of, idle) => this.#positions.request(of, idle),
     })
-    this.#commits = new CommitScheduler({
+    const keeping: PositionKeeperOptions = {
+      spec,
+      held: this.#held,
       runtime,
       logger,
-      intervalMs: commitIntervalMs,
-      commit: () => this.#commit(),
-    })
+      commitIntervalMs,
+      generation: () => this.#generation,
+      onProgress: () => options.onProgress(),
+    }
+    const { onEvent, onFailed } = options
+    this.#positions = transactions
+      ? new TaskPositions({
+          ...keeping,
+          ...transactions,
+          onEvent,
+          onFailed,
+          onHeld: () => this.#fetcher.wake(),
+        })
+      : new GroupPositions(keeping)
   }
 
   /** What the member tells the leader of the group about itself. */
@@ -75,9 +93,9 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     return { topics, owned, generation: this.#generation?.generationId ?? -1 }
   }
 
-  /** Commits what is finished, while the coordinator still takes it: it does until all members have joined. */
-  async beforeJoin(): Promise<void> {
-    await Promise.race([this.#commits.flush(), sleep(this.#options.runtime, commitBeforeJoinMs)])
+  /** Commits what is finished, while the coordinator still takes it. */
+  beforeJoin(): Promise<void> {
+    return this.#positions.beforeJoin()
   }
 
   formerMember(): string | undefined {
@@ -97,7 +115,8 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
   }
 
   async fetch(broker: Broker, request: FetchRequest): Promise<void> {
-    if (this.#closed) return
+    // kafkajs asks again at once, for as long as the last commit takes, and would leave nothing else a turn.
+    if (this.#closed) return sleep(this.#options.runtime, closedDelayMs)
     const targets = request.topics.flatMap(({ topic, partitions }) =>
       partitions.flatMap(({ partition }) => this.#held.get({ topic, partition }) ?? []),
     )
@@ -142,7 +161,7 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
       throw new BusbarError('ABORTED', `Cannot seek ${name}: it moved to another member`)
     held.revoke(new BusbarError('ABORTED', `Group ${group} was sent to position ${start} of ${name}`))
     this.#held.hold({ ...target, start, committed: undefined, partitionsAtStart: held.partitionsAtStart })
-    this.#commits.request(true)
+    this.#positions.request(target, true)
     this.#fetcher.wake()
   }
 
@@ -150,6 +169,7 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
   drop(reason: BusbarError): void {
     this.#formerMember = this.#generation?.memberId ?? this.#formerMember
     this.#generation = undefined
+    this.#positions.assign([])
     this.#revoke(this.#held.all, reason)
   }
 
@@ -158,38 +178,35 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     this.#closed = true
     this.#closing()
     this.#fetcher.wake()
-    for (const held of this.#held.all) held.revoke(reason)
-    this.#commits.stop()
-    await this.#commits.flush()
+    await this.#positions.close(reason)
   }
 
   async #enter(generation: Generation): Promise<void> {
-    const { spec, onEvent } = this.#options
-    const assigned = new Set(
-      generation.partitions.map(({ topic, partition }) => partitionKey(topic, partition)),
-    )
+    const { spec } = this.#options
+    const restarting = keysOf(this.#positions.assign(generation.partitions))
+    const assigned = keysOf(generation.partitions)
     const continues = isContinued(this.#generation, generation)
-    const lost = this.#held.all.filter(
-      ({ topic, partition }) => !continues || !assigned.has(partitionKey(topic, partition)),
-    )
+    const lost = this.#held.all.filter(({ topic, partition }) => {
+      const key = partitionKey(topic, partition)
+      return !continues || !assigned.has(key) || restarting.has(key)
+    })
     this.#generation = generation
     this.#revoke(
       lost,
       new BusbarError('ABORTED', `The partition moved to another member of group ${spec.group}`),
     )
     const fresh = generation.partitions.filter(partition => !this.#held.get(partition))
-    if (fresh.length === 0) return
+    if (fresh.length > 0) await this.#begin(generation, fresh)
+    this.#positions.joined()
+  }
+
+  async #begin(generation: Generation, fresh: readonly TopicPartition[]): Promise<void> {
+    const { spec, onEvent } = this.#options
     const events: TransportEvent[] = []
-    const starts = await startPositions(generation, fresh, spec.from, this.#options.runtime, event =>
-      events.push(event),
-    )
-    const anew = starts
-      .filter(({ committed }) => committed === undefined)
-      .map(start => ({ ...start, position: start.start }))
-    if (anew.length > 0) await commitPositions(generation, anew)
+    const starts = await this.#positions.begin(generation, fresh, event => events.push(event))
     for (const event of events) onEvent(event)
     if (this.#closed) return
-    for (const start of starts) this.#held.hold({ ...start, committed: start.start })
+    for (const start of starts) this.#held.hold(start)
     onEvent({ type: 'assigned', group: spec.group, partitions: fresh })
     this.#fetcher.wake()
   }
@@ -219,28 +236,17 @@ export class HeldPartitions implements Omit<GateHooks, 'closed' | 'mustRejoin'> 
     )
     const { partitionsAtStart } = held
     this.#held.hold({ topic, partition, start: range.start, committed: undefined, partitionsAtStart })
-    this.#commits.request(true)
+    this.#positions.request(held, true)
   }
 
   async #range({ cluster }: Generation, target: TopicPartition): Promise<LogRange | undefined> {
     const ranges = await logRanges(cluster, [target], readUncommitted, this.#options.runtime)
     return ranges.get(partitionKey(target.topic, target.partition))
   }
+}
 
-  async #commit(): Promise<boolean> {
-    const generation = this.#generation
-    const moved = this.#held.all.flatMap(held => {
-      const position = held.uncommitted
-      if (position === undefined) return []
-      const { topic, partition, partitionsAtStart } = held
-      return [{ held, topic, partition, position, partitionsAtStart }]
-    })
-    if (!generation || moved.length === 0) return false
-    await commitPositions(generation, moved)
-    for (const { held, position } of moved) held.committed = position
-    this.#options.onProgress()
-    return true
-  }
+function keysOf(partitions: readonly TopicPartition[]): ReadonlySet<string> {
+  return new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)))
 }
 
 /**

@@ -7,10 +7,11 @@ export interface HeldSetOptions {
   readonly deliver: Deliver
   readonly runtime: Runtime
   readonly maxInFlight: number
+  readonly transactional: boolean
   /** Called when more of some partition may be fetched. */
   readonly onWelcome: () => void
-  /** Called when there is more to commit; `idle`: and nothing of that partition is unfinished. */
-  readonly onProgress: (idle: boolean) => void
+  /** Called when there is more to commit of a partition; `idle`: and it is better committed soon. */
+  readonly onProgress: (of: TopicPartition, idle: boolean) => void
 }
 
 /** The partitions that a member holds right now, and whether they are paused. */
@@ -33,16 +34,17 @@ export class HeldSet {
 
   /** Holds a partition from a position on; takes the place of what was held of it. */
   hold(begin: StartPosition): void {
-    const { deliver, runtime, maxInFlight, onWelcome, onProgress } = this.#options
+    const { deliver, runtime, maxInFlight, transactional, onWelcome, onProgress } = this.#options
     const paused = () => this.#paused
     const held = new HeldPartition({
       ...begin,
       deliver,
       runtime,
       maxInFlight,
+      transactional,
       paused,
       onWelcome,
-      onProgress,
+      onProgress: idle => onProgress(begin, idle),
     })
     this.#held.set(partitionKey(begin.topic, begin.partition), held)
   }

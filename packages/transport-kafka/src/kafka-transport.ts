@@ -26,6 +26,7 @@ import { createProducer } from './producer/producer.js'
 import type { RecordSender } from './producer/record-sender.js'
 import { SocketRegistry } from './socket-registry.js'
 import { Topics } from './topics.js'
+import { Transactions } from './transaction/transactions.js'
 
 /** A transport over Kafka. @throws BusbarError `CONFIG_INVALID` that names the option. */
 export function kafkaTransport(options: KafkaTransportOptions): KafkaTransport {
@@ -47,7 +48,7 @@ interface Connection {
 /** Busbar's Kafka transport. Made by {@link kafkaTransport}. */
 export class KafkaTransport implements Transport {
   readonly name = 'kafka'
-  readonly capabilities = { read: true, durable: true, kafkaPartitioning: true } as const
+  readonly capabilities = { read: true, durable: true, kafkaPartitioning: true, transactions: true } as const
   readonly #options: ResolvedOptions
   readonly #subscriptions = new Set<GroupConsumer>()
   readonly #readers = new Set<PartitionReader>()
@@ -86,6 +87,7 @@ export class KafkaTransport implements Transport {
       onEvent,
       consumer: this.#options.consumer,
       createKafka: sockets => this.#kafka({ ...context, logger }, sockets),
+      transactions: spec.transactional ? await this.#transactions({ ...context, logger }) : undefined,
     })
     this.#subscriptions.add(subscription)
     const forget = () => this.#subscriptions.delete(subscription)
@@ -155,6 +157,14 @@ export class KafkaTransport implements Transport {
     for (const reader of this.#readers) void reader[Symbol.asyncDispose]()
     this.#connection?.sockets.close(new BusbarError('BUS_CLOSED', 'The Kafka transport was abandoned'))
     this.#connection = undefined
+  }
+
+  #transactions(context: ConnectOptions): Promise<Transactions> {
+    const { producer, transactionTimeoutMs } = this.#options
+    const sockets = new SocketRegistry()
+    const cluster = captureCluster(this.#kafka(context, sockets))
+    const { runtime, logger } = context
+    return Transactions.create({ producer, transactionTimeoutMs, cluster, sockets, runtime, logger })
   }
 
   #kafka({ clientId, logger }: ConnectOptions, sockets: SocketRegistry, overrides?: KafkaOverrides) {

@@ -30,6 +30,11 @@ export interface KafkaTransportOptions {
   }
   /** Milliseconds between commits while there is steadily something to commit. Default 500. */
   readonly commitIntervalMs?: number
+  /**
+   * Transactional subscriptions: milliseconds after which a commit is given up, and the broker aborts a transaction that
+   * was not ended. Readers wait for an open transaction for so long, at most. Default 10,000.
+   */
+  readonly transactionTimeoutMs?: number
   /** How a consumer that died is restarted. */
   readonly restarts?: {
     /** So often in a row, without progress between. Default 5; 0: never. */
@@ -55,6 +60,7 @@ export interface ResolvedOptions {
   readonly kafka: Partial<KafkaConfig> & { readonly brokers: string[] }
   readonly consumer: ConsumerOptions
   readonly producer: PublishOptions
+  readonly transactionTimeoutMs: number
   readonly topics: { readonly partitions: number; readonly replication: number | undefined }
 }
 
@@ -117,6 +123,7 @@ export function resolveOptions(options: KafkaTransportOptions): ResolvedOptions 
       },
     },
     producer: options.producer ?? {},
+    transactionTimeoutMs: whole(options.transactionTimeoutMs ?? 10_000, 'transactionTimeoutMs'),
     topics: {
       partitions: whole(topics.partitions ?? 3, 'topics.partitions'),
       replication:

@@ -19,9 +19,14 @@ export interface BatchProducer {
   readonly producerId: bigint
   readonly epoch: number
   readonly baseSequence: number
+  /** Whether the batch belongs to a transaction, and is read only once that is committed. Default: false. */
+  readonly transactional?: boolean
 }
 
 export const noProducer: BatchProducer = { producerId: -1n, epoch: -1, baseSequence: -1 }
+
+/** The bit in the attributes of a batch that says so. */
+const transactionalAttribute = 0x10
 
 /** Turns the records of a batch into fewer bytes. */
 export interface BatchCompressor {
@@ -83,7 +88,7 @@ function writeHeader(
   batch.writeInt32BE(batch.length - 12, 8)
   batch.writeInt32BE(-1, 12) // partition leader epoch: the broker's to set
   batch.writeInt8(2, 16)
-  batch.writeInt16BE(compression, 21)
+  batch.writeInt16BE(producer.transactional ? compression | transactionalAttribute : compression, 21)
   batch.writeInt32BE(records.length - 1, 23)
   batch.writeBigInt64BE(BigInt(baseTimestamp), 27)
   batch.writeBigInt64BE(BigInt(maxTimestamp), 35)

@@ -1,5 +1,6 @@
 import {
   BusbarError,
+  type RefusedEffects,
   type Runtime,
   type SubscribeSpec,
   type TopicPartition,
@@ -14,6 +15,8 @@ export interface StartPosition extends TopicPartition {
   /** What the group had committed; undefined where it had nothing, or nothing that can be used. */
   readonly committed: number | undefined
   readonly partitionsAtStart: number
+  /** What was refused of the effects of a record before; nothing where it is absent. */
+  readonly refused?: (offset: number) => RefusedEffects | undefined
 }
 
 /**
@@ -31,12 +34,12 @@ export async function startPositions(
   from: SubscribeSpec['from'],
   runtime: Runtime,
   report: (event: TransportEvent) => void,
+  readCommittedOf: ReadPositions = committedPositions,
 ): Promise<StartPosition[]> {
   const { cluster, group, counts } = generation
-  const [committed, ranges] = await Promise.all([
-    committedPositions(generation, partitions),
-    logRanges(cluster, partitions, readUncommitted, runtime),
-  ])
+  const committed = await readCommittedOf(generation, partitions)
+  // Asked afterwards: a log that still grew meanwhile would seem to end before the position.
+  const ranges = await logRanges(cluster, partitions, readUncommitted, runtime)
   const fresh = partitions.filter(({ topic, partition }) => !committed.has(partitionKey(topic, partition)))
   const original = from === 'latest' ? await originalOf(generation, fresh) : []
   // What is readable now is not in question for a group that starts with what comes after it.
@@ -112,10 +115,18 @@ export function outOfRange(
   return { type: 'position-out-of-range', group, topic, partition, position, resetTo: range.start, error }
 }
 
-interface CommittedPosition {
+/** A position that a group has committed. */
+export interface CommittedPosition {
   readonly position: number
+  /** Undefined where another client committed it. */
   readonly partitionsAtStart: number | undefined
 }
+
+/** Reads what a group has committed for partitions: by `partitionKey`, those that have something. */
+export type ReadPositions = (
+  generation: Generation,
+  partitions: readonly TopicPartition[],
+) => Promise<ReadonlyMap<string, CommittedPosition>>
 
 async function committedPositions(
   { coordinator, group }: Generation,

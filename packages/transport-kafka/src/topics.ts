@@ -2,9 +2,10 @@ import { BusbarError, type PartitionPosition, type Runtime, type TopicSpec } fro
 import { onceCoordinatorReady } from './coordinator-ready.js'
 import { createMissing } from './create-topics.js'
 import { withCoordinatorReason } from './find-coordinator.js'
+import { groupPositions } from './group-positions.js'
 import { hasKafkaErrorType, kafkaError } from './kafka-error.js'
 import type { Cluster, GroupBroker, PartitionMetadata } from './kafkajs-internals.js'
-import { logRanges, partitionKey, readUncommitted } from './log-offsets.js'
+import { logRanges, partitionKey, readCommitted, readUncommitted } from './log-offsets.js'
 import { describeOn, untilLed } from './topic-leaders.js'
 import { topicMismatches } from './topic-mismatches.js'
 import { topicError } from './topic-reason.js'
@@ -67,10 +68,7 @@ export class Topics {
     await cluster.refreshMetadataIfNecessary()
     const find = () => cluster.findGroupCoordinator({ groupId: group })
     const coordinator = (await withCoordinatorReason(cluster, group, find)) as GroupBroker
-    const { responses } = await coordinator.offsetFetch({ groupId: group, topics: [] })
-    const committed = responses.flatMap(({ topic, partitions }) =>
-      partitions.map(({ partition, offset }) => ({ topic, partition, committed: Number(offset) })),
-    )
+    const committed = await groupPositions(coordinator, group, this.#options.runtime)
     if (committed.length === 0) return []
     // A deleted topic's positions stay for a while: they are of no use.
     await this.#load([...new Set(committed.map(({ topic }) => topic))])
@@ -79,7 +77,8 @@ export class Topics {
         position >= 0 &&
         cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition),
     )
-    const ranges = await logRanges(cluster, known, readUncommitted, this.#options.runtime)
+    // Of a transaction that is not ended nobody may read anything yet: it is nothing that the group lags behind.
+    const ranges = await logRanges(cluster, known, readCommitted, this.#options.runtime)
     known.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
     return known.map(position => {
       const end = ranges.get(partitionKey(position.topic, position.partition))?.end ?? position.committed

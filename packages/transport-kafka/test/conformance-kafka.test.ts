@@ -8,6 +8,24 @@ import { framingSocketFactory } from '../dist/framing-socket-factory.js'
 const test = suite('conformance: kafka')
 const kafka = await kafkaForTests()
 const socketsOf = new WeakMap<KafkaTransport, Set<Socket>>()
+const frozen = new WeakSet<Set<Socket>>()
+
+/** Nothing is heard or sent, and what was to be sent goes out when it thaws: to the broker as if the process stood still. */
+function freeze(transport: KafkaTransport): () => void {
+  const sockets = socketsOf.get(transport) ?? new Set()
+  frozen.add(sockets)
+  for (const socket of sockets) {
+    socket.pause()
+    socket.cork()
+  }
+  return () => {
+    frozen.delete(sockets)
+    for (const socket of sockets) {
+      socket.uncork()
+      socket.resume()
+    }
+  }
+}
 
 /** A transport whose sockets are known, so that a case can cut them. */
 function createTransport(brokers: readonly string[]): KafkaTransport {
@@ -16,6 +34,10 @@ function createTransport(brokers: readonly string[]): KafkaTransport {
   const socketFactory: typeof factory = options => {
     const socket = factory(options)
     sockets.add(socket)
+    if (frozen.has(sockets)) {
+      socket.pause()
+      socket.cork()
+    }
     socket.once('close', () => sockets.delete(socket))
     return socket
   }
@@ -32,6 +54,7 @@ if (kafka) {
       name: 'kafka',
       createTransport: () => createTransport(kafka.brokers),
       crash: transport => transport.abandon(),
+      freeze,
       disconnect: transport => {
         for (const socket of socketsOf.get(transport) ?? []) socket.destroy(new Error('cut by the test'))
       },

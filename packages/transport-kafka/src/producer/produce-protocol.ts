@@ -1,5 +1,5 @@
 import type { Protocol } from '../kafkajs-internals.js'
-import { int32, protocol, string, type WireReader } from './wire.js'
+import { int16, int32, protocol, string, type WireReader } from './wire.js'
 
 /** The encoded batch of one partition. */
 export interface ProducePartition {
@@ -36,31 +36,35 @@ export const produceVersions = { min: 7, max: 8 }
  * A Produce request that asks for the acknowledgement of all in-sync replicas.
  *
  * @param timeoutMs How long the broker may wait for the replicas.
+ * @param transactionalId Of the transaction that the batches belong to. Default: none.
  */
 export function produce(
   version: number,
   batches: readonly ProducePartition[],
   timeoutMs: number,
+  transactionalId?: string,
 ): Protocol<ProduceAnswers> {
   return protocol(
     { key: produceApiKey, version, name: 'Produce' },
-    () => encode(batches, timeoutMs),
+    () => encode(batches, timeoutMs, transactionalId),
     reader => read(reader, version),
   )
 }
 
-function encode(batches: readonly ProducePartition[], timeoutMs: number): Uint8Array[] {
+function encode(
+  batches: readonly ProducePartition[],
+  timeoutMs: number,
+  transactionalId: string | undefined,
+): Uint8Array[] {
   const byTopic = new Map<string, ProducePartition[]>()
   for (const batch of batches) {
     const ofTopic = byTopic.get(batch.topic)
     if (ofTopic) ofTopic.push(batch)
     else byTopic.set(batch.topic, [batch])
   }
-  const head = Buffer.alloc(8)
-  head.writeInt16BE(-1, 0) // no transactional id
-  head.writeInt16BE(-1, 2) // acks: all in-sync replicas
-  head.writeInt32BE(timeoutMs, 4)
-  const parts: Uint8Array[] = [head, int32(byTopic.size)]
+  const transaction = transactionalId === undefined ? int16(-1) : string(transactionalId)
+  const allInSyncReplicas = int16(-1)
+  const parts: Uint8Array[] = [transaction, allInSyncReplicas, int32(timeoutMs), int32(byTopic.size)]
   for (const [topic, ofTopic] of byTopic) {
     parts.push(string(topic), int32(ofTopic.length))
     for (const { partition, batch } of ofTopic) parts.push(int32(partition), int32(batch.length), batch)

@@ -1,6 +1,6 @@
 import { BusbarError } from '@busbar/core'
 import { isFinal } from '../kafka-error.js'
-import type { BrokerLinks } from './broker-links.js'
+import type { BrokerNode } from './broker-links.js'
 import type { ControlLink } from './control-link.js'
 import { type Metadata, maxMessageBytes, metadata } from './control-protocol.js'
 import { kafkaCode, meaningOf } from './error-codes.js'
@@ -13,7 +13,8 @@ const maxAgeMs = 300_000
 
 export interface TopicDirectoryOptions {
   readonly control: ControlLink
-  readonly links: BrokerLinks
+  /** Told which brokers there are. */
+  readonly links: { setNodes(nodes: readonly BrokerNode[]): void }
   readonly settings: ProducerSettings
   /** Called when a partition has another leader. `from` is the old one's node id, -1 for none. */
   readonly onMoved: (queue: PartitionQueue, from: number) => void

@@ -1,6 +1,6 @@
 import type { EncodedRequest, Protocol } from '../kafkajs-internals.js'
 
-/** Reads the fields of an answer one after the other, as the protocol guide names them (not the flexible versions). */
+/** Reads the fields of an answer one after the other, as the protocol guide names them. */
 export class WireReader {
   readonly #bytes: Buffer
   #position = 0
@@ -44,6 +44,39 @@ export class WireReader {
     return items
   }
 
+  /** An unsigned varint, of at most 32 bits (KIP-482). */
+  unsignedVarint(): number {
+    let value = 0
+    for (let shift = 0; shift < 32; shift += 7) {
+      const byte = this.#bytes.readUInt8(this.#advance(1))
+      value += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80) break
+    }
+    return value
+  }
+
+  /** A string of the flexible versions. Null reads as the empty string. */
+  compactString(): string {
+    const length = Math.max(0, this.unsignedVarint() - 1)
+    const at = this.#advance(length)
+    return this.#bytes.toString('utf8', at, at + length)
+  }
+
+  /** An array of the flexible versions. */
+  compactArray<T>(read: () => T): T[] {
+    const items: T[] = []
+    for (let left = this.unsignedVarint() - 1; left > 0; left--) items.push(read())
+    return items
+  }
+
+  /** Passes over the tagged fields that end each structure of the flexible versions. */
+  tags(): void {
+    for (let left = this.unsignedVarint(); left > 0; left--) {
+      this.unsignedVarint()
+      this.#advance(this.unsignedVarint())
+    }
+  }
+
   #advance(count: number): number {
     const at = this.#position
     this.#position += count
@@ -57,9 +90,21 @@ export function int8(value: number): Buffer {
   return bytes
 }
 
+export function int16(value: number): Buffer {
+  const bytes = Buffer.alloc(2)
+  bytes.writeInt16BE(value)
+  return bytes
+}
+
 export function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4)
   bytes.writeInt32BE(value)
+  return bytes
+}
+
+export function int64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64BE(value)
   return bytes
 }
 
@@ -68,6 +113,40 @@ export function string(text: string): Buffer {
   bytes.writeInt16BE(bytes.length - 2)
   bytes.write(text, 2)
   return bytes
+}
+
+/** An unsigned varint of the flexible versions (KIP-482). */
+export function unsignedVarint(value: number): Buffer {
+  const bytes: number[] = []
+  for (let left = value; ; left = Math.floor(left / 128)) {
+    if (left < 128) return Buffer.from([...bytes, left])
+    bytes.push((left % 128) | 0x80)
+  }
+}
+
+export function compactString(text: string | null): Buffer {
+  if (text === null) return unsignedVarint(0)
+  const bytes = Buffer.from(text)
+  return Buffer.concat([unsignedVarint(bytes.length + 1), bytes])
+}
+
+/** No tagged fields: ends each structure of the flexible versions. */
+export const noTags = Buffer.from([0])
+
+/** The same for a flexible version, whose header has tagged fields too. */
+export function flexibleProtocol<T>(
+  api: { readonly key: number; readonly version: number; readonly name: string },
+  encode: () => readonly Uint8Array[],
+  read: (reader: WireReader) => T,
+): Protocol<T> {
+  return protocol(
+    api,
+    () => [noTags, ...encode()],
+    reader => {
+      reader.tags()
+      return read(reader)
+    },
+  )
 }
 
 /** A request of these bytes whose answer is read by `read`. kafkajs logs nothing of it. */
