@@ -6,6 +6,8 @@ export interface OrderedEffects {
   readonly records: readonly OutboundRecord[]
   /** The index among `records` of a partition's own record. */
   indexOf(pending: PendingCommit, own: number): number
+  /** Whose record stands at an index, and which of its own it is; undefined for none. */
+  placeOf(index: number): { readonly pending: PendingCommit; readonly own: number } | undefined
   /** What belongs to the records of one partition, of what belongs to all. */
   shareOf<T>(pending: PendingCommit, all: readonly T[]): readonly T[]
 }
@@ -25,6 +27,10 @@ export function orderedEffects(pending: readonly PendingCommit[]): OrderedEffect
   return {
     records: places.map(({ record }) => record),
     indexOf,
+    placeOf: index => {
+      const place = places[index]
+      return place && { pending: place.each, own: place.own }
+    },
     shareOf: (each, all) =>
       each.records.flatMap((_, own) => all.slice(indexOf(each, own), indexOf(each, own) + 1)),
   }
