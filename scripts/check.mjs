@@ -14,6 +14,7 @@ const published = [
   'transport-kafka',
   'store-redis',
   'store-postgres',
+  'state-level',
   'schema-registry',
   'cli',
 ]

@@ -7,6 +7,9 @@ import type { MiddlewareLike } from './middleware.js'
 import type { AnyRequest } from './request.js'
 import { type Runtime, systemRuntime } from './runtime.js'
 import type { SchemaRegistry } from './schema-registry.js'
+import { memoryState } from './state/memory-state.js'
+import type { StateProvider } from './state/state-store.js'
+import type { DroppedRecord } from './stream/record-flow.js'
 import { topicOf } from './topic.js'
 import type { Transport } from './transport.js'
 import { positive } from './validate.js'
@@ -30,6 +33,11 @@ export interface BusOptions {
    * the first publish would have to; others are made sure of at their first publish. Default: none.
    */
   readonly publishes?: readonly (AnyEvent | AnyRequest)[]
+  /**
+   * Where streams keep their state: `levelState({ folder })` of @busbar/state-level on disk. Their changelog topics have it as
+   * well. Default: memory, read from the changelog at each start.
+   */
+  readonly state?: StateProvider
   readonly topics?: {
     /** Whether missing topics are created. If not, they are an error. Default: true. */
     readonly create?: boolean
@@ -60,6 +68,7 @@ export interface BusSettings {
   readonly runtime: Runtime
   readonly registry: SchemaRegistry | undefined
   readonly publishes: readonly (AnyEvent | AnyRequest)[]
+  readonly state: StateProvider
   readonly createTopics: boolean
   readonly concurrency: number
   readonly maxInFlight: number
@@ -97,6 +106,7 @@ export function busSettings(options: BusOptions): BusSettings {
     runtime: options.runtime ?? systemRuntime,
     registry: registryOf(options),
     publishes: publishesOf(options),
+    state: stateOf(options),
     createTopics: options.topics?.create ?? true,
     concurrency: positive('consume.concurrency', options.consume?.concurrency ?? 100),
     maxInFlight: positive('consume.maxInFlight', options.consume?.maxInFlight ?? 1_000),
@@ -120,6 +130,14 @@ function registryOf({ registry }: BusOptions): SchemaRegistry | undefined {
   throw new BusbarError(
     'CONFIG_INVALID',
     'createBus: option "registry" must be a schema registry, for example memoryRegistry() of @busbar/schema-registry',
+  )
+}
+
+function stateOf({ state = memoryState() }: BusOptions): StateProvider {
+  if (typeof state?.open === 'function') return state
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    'createBus: option "state" must be a state provider, for example levelState() of @busbar/state-level',
   )
 }
 
@@ -159,4 +177,12 @@ export interface SubscribeBatchOptions extends SubscribeOptions {
   readonly maxSize?: number
   /** How long a batch that is not full waits for more, in milliseconds. Default: 50. */
   readonly maxWaitMs?: number
+}
+
+/** Options of {@link Bus.stream}. Those besides {@link SubscribeOptions} are for operators that keep a state. */
+export interface StreamOptions<Out> extends SubscribeOptions {
+  /** The event time of a payload, in milliseconds since the epoch. Default: the record's timestamp, when it was published. */
+  readonly timestamp?: (payload: Out) => number
+  /** Called for each record that an operator of the group drops, for example as it is late. May be called again for the same one. */
+  readonly onDropped?: (dropped: DroppedRecord) => void
 }

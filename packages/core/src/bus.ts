@@ -6,6 +6,7 @@ import {
   type BusOptions,
   type BusSettings,
   busSettings,
+  type StreamOptions,
   type SubscribeBatchOptions,
   type SubscribeOptions,
 } from './bus-options.js'
@@ -41,8 +42,11 @@ import { isList, type Output } from './stream/output.js'
 import { type PipeOptions, pipeHandle } from './stream/pipe.js'
 import type { Received } from './stream/received.js'
 import type { RecordPipeline } from './stream/run-pipeline.js'
+import { keyBytes } from './stream/state-keys.js'
+import { clash, StatefulGroups, type TableOptions } from './stream/stateful-groups.js'
 import { type OpenStream, pipelineStream, RecordStream } from './stream/stream-source.js'
 import { Streams } from './stream/streams.js'
+import type { Table } from './stream/table.js'
 import { BoundSubscription, type BoundSubscriptionOptions } from './subscription.js'
 import { TopicRegistry } from './topic-registry.js'
 import type { OutboundRecord, RecordPosition } from './transport.js'
@@ -92,6 +96,7 @@ export class Bus implements AsyncDisposable {
   readonly #groups: Groups
   readonly #delays: Delays
   readonly #streams: Streams
+  readonly #stateful: StatefulGroups
   readonly #publisher: Publisher
   readonly #inbox: ReplyInbox
   readonly #requester: Requester
@@ -120,9 +125,15 @@ export class Bus implements AsyncDisposable {
       connect: signal => transport.connect({ clientId: name, logger, runtime, signal, onEvent: this.#emit }),
       join: async () => {
         await this.#prepare()
-        await Promise.all([this.#delays.resume(), ...this.#groups.all.map(group => group.join())])
+        await Promise.all([
+          this.#delays.resume(),
+          ...[...this.#groups.all, ...this.#stateful.all].map(group => group.join()),
+        ])
       },
-      leave: async () => void (await Promise.allSettled(this.#groups.all.map(group => group.leave()))),
+      leave: async () =>
+        void (await Promise.allSettled(
+          [...this.#groups.all, ...this.#stateful.all].map(group => group.leave()),
+        )),
       drain: deadline => this.#drain(deadline),
       release: () => {
         // Also when draining was given up.
@@ -132,6 +143,21 @@ export class Bus implements AsyncDisposable {
     })
     const { gate } = this.#lifecycle
     this.#streams = new Streams((event, options, handler) => this.subscribe(event, options, handler as never))
+    this.#stateful = new StatefulGroups({
+      name,
+      transport,
+      runtime,
+      logger,
+      topics: this.#topics,
+      ownTopics: this.#ownTopics,
+      codecs: this.#codecs,
+      health: this.#health,
+      state: settings.state,
+      maxInFlight: settings.maxInFlight,
+      publisher: () => this.#publisher,
+      isTaken: group => this.#groups.has(group),
+      ready: () => this.#lifecycle.ready,
+    })
     this.#delays = new Delays({ name, transport, ownTopics: this.#ownTopics, runtime, logger })
     this.#publisher = new Publisher({
       source: name,
@@ -281,7 +307,7 @@ export class Bus implements AsyncDisposable {
    * record, whose next attempt runs the pipeline anew: any operator works, also asynchronous ones. Records of different
    * keys run side by side.
    */
-  stream<Out, In>(event: EventDefinition<Out, In>, options?: SubscribeOptions): RecordStream<Out>
+  stream<Out, In>(event: EventDefinition<Out, In>, options?: StreamOptions<NoInfer<Out>>): RecordStream<Out>
   stream<Out, In, R>(
     event: EventDefinition<Out, In>,
     options: SubscribeOptions,
@@ -295,7 +321,7 @@ export class Bus implements AsyncDisposable {
   ): EventStream<R>
   stream(
     what: AnyEvent | readonly AnyEvent[],
-    options: SubscribeOptions = {},
+    options: StreamOptions<never> = {},
     pipeline?: RecordPipeline<never, unknown>,
   ): unknown {
     const events = Array.isArray(what) ? (what as readonly AnyEvent[]) : [what as AnyEvent]
@@ -306,7 +332,35 @@ export class Bus implements AsyncDisposable {
       : this.#streams.ofEvent(events[0] as AnyEvent, options)
     return pipeline
       ? pipelineStream(name, open as OpenStream<never>, pipeline)
-      : new RecordStream(name, open as OpenStream<unknown>)
+      : new RecordStream(name, open as OpenStream<unknown>, () => {
+          const [event, second] = events
+          if (event && !second) return this.#stateful.stream(event, options as StreamOptions<unknown>)
+          throw new BusbarError(
+            'CONFIG_INVALID',
+            `stream of ${name}: operators with a state are of one event: merge() the streams of several`,
+          )
+        })
+  }
+
+  /**
+   * The latest value of each key of an event, from a topic that is best compacted. The instances of its group share the
+   * partitions; streams of the same group may be joined with it. {@link Bus.publishTombstone} deletes a key.
+   * @throws BusbarError `CONFIG_INVALID`, for example when the group has other subscriptions, or after the start.
+   */
+  table<Out, In>(event: EventDefinition<Out, In>, options: TableOptions = {}): Table<Out> {
+    requireContract('event', event, 'table')
+    return this.#stateful.table(event, options)
+  }
+
+  /** Publishes a record without a value, which deletes its key from tables, and in time from a compacted topic. */
+  async publishTombstone(event: AnyEvent, key: string | Uint8Array): Promise<RecordPosition> {
+    requireContract('event', event, 'publishTombstone')
+    const gate = this.#lifecycle.gate()
+    if (gate) await gate
+    const ensuring = this.#topics.ensure(event.topic)
+    if (ensuring) await ensuring
+    const [position] = await this.#settings.transport.send([this.#stateful.tombstone(event, keyBytes(key))])
+    return position as RecordPosition
   }
 
   /**
@@ -360,7 +414,10 @@ export class Bus implements AsyncDisposable {
       transactional: exactlyOnce,
       prepare: () =>
         Promise.all(
-          targets.flatMap(each => [this.#codecs.prepareToPublish(each), this.#topics.ensure(each.topic)]),
+          targets.map(async each => {
+            await this.#codecs.prepareToPublish(each)
+            await this.#topics.ensure(each.topic)
+          }),
         ),
       handle: pipeHandle({
         pipeline,
@@ -503,6 +560,7 @@ export class Bus implements AsyncDisposable {
     this.#lifecycle.refuseIfClosing(`subscribe to ${contract.name}`)
     const group = options.group ?? this.name
     if (group !== false) requireName(`subscribing to ${contract.name}, option "group"`, group)
+    if (this.#stateful.has(group)) throw clash(group as string)
     if (options.name !== undefined)
       requireName(`subscribing to ${contract.name}, option "name"`, options.name)
     const name = options.name ?? `${group === false ? 'broadcast' : group}/${contract.name}`
@@ -575,8 +633,12 @@ export class Bus implements AsyncDisposable {
   }
 
   async #drain(deadline: AbortSignal): Promise<void> {
-    const [left] = await Promise.all([this.#groups.close(deadline), this.#delays.close(deadline)])
-    for (const each of left)
+    const [left, leftToo] = await Promise.all([
+      this.#groups.close(deadline),
+      Promise.allSettled(this.#stateful.all.map(group => group.close(deadline))),
+      this.#delays.close(deadline),
+    ])
+    for (const each of [...left, ...leftToo])
       if (each.status === 'rejected')
         this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
     this.#streams.end()
@@ -607,6 +669,7 @@ export class Bus implements AsyncDisposable {
 
   readonly #emit = (event: BusEvent): void => {
     logBusEvent(this.#settings.logger, event)
+    this.#stateful.onEvent(event)
     if (event.type === 'consumer-failed')
       this.#health.raise(`consumer of group ${event.group}`, event.error.message)
     for (const listener of this.#listeners) this.#call(listener, event, 'bus events')

@@ -3,6 +3,8 @@ import type { Effects, OutboundRecord } from './transport.js'
 /** What one ownership keeps of effects until they are committed; what goes over waits for a commit. */
 export const effectLimits = { records: 10_000, bytes: 8 * 1024 * 1024 } as const
 
+let acknowledged = 0
+
 /**
  * The effects of the finished records of one partition: those that are behind an unfinished record, which wait, and in
  * the order of the log those that a commit would take.
@@ -28,7 +30,8 @@ export class EffectQueue {
   /** Keeps what the acknowledgement of a position brought. */
   add(position: number, effects: Effects): void {
     const size = { records: effects.records.length, bytes: bytesOf(effects.records) }
-    this.#waiting.set(position, { effects, ...size })
+    acknowledged += 1
+    this.#waiting.set(position, { effects, order: acknowledged, ...size })
     count(this.#kept, size, 1)
   }
 
@@ -67,6 +70,8 @@ export class EffectQueue {
 /** What came with the acknowledgement of one position. */
 export interface ReadyEffects {
   readonly position: number
+  /** Grows with each acknowledgement in this process. */
+  readonly order: number
   readonly effects: Effects
 }
 
@@ -77,6 +82,7 @@ interface Size {
 
 interface Sized extends Readonly<Size> {
   readonly effects: Effects
+  readonly order: number
 }
 
 function count(total: Size, { records, bytes }: Readonly<Size>, sign: 1 | -1): void {

@@ -37,6 +37,10 @@
  * | `DEAD_LETTER_FAILED` | yes | a record that failed for good could not be written to its dead-letter topic |
  * | `CLAIM_LOST` | yes | the claim of an idempotency key went to another delivery while the handler ran |
  * | `MIDDLEWARE_MISUSED` | no | `next()` called twice, or not awaited |
+ * | `STATE_LOCKED` | yes | the state of a partition is open elsewhere on this machine |
+ * | `STATE_CORRUPT` | no | the stored state of a partition cannot be read |
+ * | `STATE_FAILED` | yes | the disk, or whatever keeps the state, failed |
+ * | `STATE_UNAVAILABLE` | yes | the state of a partition is not here: closed, not restored yet, or with another instance |
  * | `TRANSACTION_FAILED` | yes | a position and the records that belong to it were not committed, or it is not known whether they were |
  * | `POSITION_OUT_OF_RANGE` | no | a committed position is no longer in the log |
  * | `CONSUMER_CRASHED` | yes | a consumer stopped by itself; it is restarted within bounds |
@@ -82,6 +86,10 @@ const retryableByCode = {
   DEAD_LETTER_FAILED: true,
   CLAIM_LOST: true,
   MIDDLEWARE_MISUSED: false,
+  STATE_LOCKED: true,
+  STATE_CORRUPT: false,
+  STATE_FAILED: true,
+  STATE_UNAVAILABLE: true,
   TRANSACTION_FAILED: true,
   POSITION_OUT_OF_RANGE: false,
   CONSUMER_CRASHED: true,

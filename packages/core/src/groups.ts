@@ -39,6 +39,10 @@ export class Groups {
     return [...this.#groups.values()]
   }
 
+  has(group: string): boolean {
+    return this.#groups.has(group)
+  }
+
   /** The topics that this bus subscribed to in a group. */
   topicsOf(group: string): readonly string[] {
     const subscriptions = this.#groups.get(group)?.consumer.subscriptions ?? []

@@ -9,7 +9,7 @@ export {
   type Subscription,
 } from './bus.js'
 export type { BusEvent } from './bus-event.js'
-export type { BusOptions, SubscribeBatchOptions, SubscribeOptions } from './bus-options.js'
+export type { BusOptions, StreamOptions, SubscribeBatchOptions, SubscribeOptions } from './bus-options.js'
 export type { AnySchema, Codec, RegisteredCodec, Schema, SchemaInput, SchemaOutput } from './codec.js'
 export type { Layer, Next } from './compose.js'
 export type { DeliveryReport } from './consume.js'
@@ -26,6 +26,7 @@ export type {
 } from './dead-letters.js'
 export { DeclaredError, type DeclaredErrorClass, defineError } from './declared-error.js'
 // For authors of transports.
+export { type OrderedEffects, orderedEffects } from './effect-order.js'
 export { BusbarError, type BusbarErrorCode, type RecordFailure, reasonOf } from './error.js'
 export {
   type AnyEvent,
@@ -51,13 +52,9 @@ export { type ThrottleOptions, throttle } from './middleware/throttle.js'
 export { timeout } from './middleware/timeout.js'
 export type { Middleware, MiddlewareLike, Stage } from './middleware.js'
 export { type AssignableMember, assignPartitions } from './partition-assigner.js'
-export {
-  laneKeyOf,
-  PartitionSession,
-  type PartitionSessionOptions,
-  type PendingCommit,
-} from './partition-session.js'
+export { laneKeyOf, PartitionSession, type PartitionSessionOptions } from './partition-session.js'
 export { murmur2, partitionOfKey } from './partitioner.js'
+export type { PendingCommit } from './pending-commit.js'
 export { type PrefixSlot, PrefixTracker } from './prefix-tracker.js'
 export type { EncodeOptions, PublishOptions, PublishReceipt } from './publish.js'
 export { type AnyRequest, defineRequest, type RequestDefinition, type RequestOptions } from './request.js'
@@ -71,12 +68,40 @@ export type {
   SchemaRegistry,
 } from './schema-registry.js'
 export type { StandardSchema } from './standard-schema.js'
+export { memoryState } from './state/memory-state.js'
+export type {
+  StateChange,
+  StateEntry,
+  StateProvider,
+  StateRange,
+  StateStore,
+  StateStoreId,
+} from './state/state-store.js'
+export type { AggregateOptions } from './stream/aggregator.js'
 export type { EventStream } from './stream/event-stream.js'
+export type { GroupedStream } from './stream/grouped-stream.js'
+export type { GroupedTable } from './stream/grouped-table.js'
+export type { JoinOptions, KeyedStream, MapOptions, RecordInfo } from './stream/keyed-stream.js'
 export { type Output, type OutputOptions, to } from './stream/output.js'
 export type { PipeOptions } from './stream/pipe.js'
 export type { Received } from './stream/received.js'
+export type { DroppedRecord, DropReason } from './stream/record-flow.js'
+export type { RepartitionOptions } from './stream/repartition.js'
 export type { RecordPipeline } from './stream/run-pipeline.js'
+export type { TableOptions } from './stream/stateful-groups.js'
 export type { RecordStream } from './stream/stream-source.js'
+export type { Table, TableChange } from './stream/table.js'
+export type { StoreOptions } from './stream/topology-builder.js'
+export type { WindowedStream, WindowOptions } from './stream/windowed-stream.js'
+export type { WindowChange, Windowed, WindowedInfo, WindowedTable } from './stream/windowed-table.js'
+export {
+  hopping,
+  type SessionWindows,
+  sessions,
+  type TimeWindows,
+  tumbling,
+  type Window,
+} from './stream/windows.js'
 export type { TopicOptions } from './topic.js'
 export type {
   ConnectOptions,

@@ -1,6 +1,7 @@
-import { EffectQueue, type ReadyEffects } from './effect-queue.js'
+import { EffectQueue } from './effect-queue.js'
 import { BusbarError } from './error.js'
 import { Fifo } from './fifo.js'
+import { type PendingCommit, pendingCommit } from './pending-commit.js'
 import { type PrefixSlot, PrefixTracker } from './prefix-tracker.js'
 import type { Runtime, Timer } from './runtime.js'
 import type {
@@ -8,9 +9,7 @@ import type {
   Delivery,
   DeliveryBatch,
   InboundRecord,
-  OutboundRecord,
   Outcome,
-  RecordPosition,
   RefusedEffects,
   TopicPartition,
 } from './transport.js'
@@ -30,21 +29,6 @@ export interface PartitionSessionOptions extends TopicPartition {
   readonly committed?: number | undefined
   /** What was refused of the effects of a record in an ownership before this one. Default: nothing. */
   readonly refused?: (offset: number) => RefusedEffects | undefined
-}
-
-/** What one partition brings to a transaction: a position, and the effects of what was acknowledged up to it. */
-export interface PendingCommit extends TopicPartition {
-  /** The position to commit. */
-  readonly position: number
-  /** To be stored with it, in this order: that of the acknowledged records in the log. */
-  readonly records: readonly OutboundRecord[]
-  /** The position of the acknowledged record that brought the record of this index. */
-  sourceOf(index: number): number
-  /**
-   * Says that both were committed, with where the records stand: one position for each, in their order. Only the first call
-   * counts. It counts also after the ownership has ended: whoever waits for its effects learns that they are there.
-   */
-  committed(positions: readonly RecordPosition[]): void
 }
 
 /** How many positions may be kept behind one unfinished record, as a multiple of `maxInFlight`. */
@@ -110,23 +94,11 @@ export class PartitionSession {
     if (this.signal.aborted) return undefined
     const position = this.#tracker.committable
     if (position === this.#committed) return undefined
-    const taken = this.#effects.ready()
-    let isOpen = true
-    return {
-      topic: this.topic,
-      partition: this.partition,
-      position,
-      records: taken.flatMap(({ effects }) => effects.records),
-      sourceOf: index => sourceOf(taken, index),
-      committed: positions => {
-        if (!isOpen) return
-        isOpen = false
-        this.#committed = position
-        this.#effects.drop(position)
-        this.#wake()
-        tellCommitted(taken, positions)
-      },
-    }
+    return pendingCommit(this, position, this.#effects.ready(), () => {
+      this.#committed = position
+      this.#effects.drop(position)
+      this.#wake()
+    })
   }
 
   /** Whether so many effects wait for a commit that it should come now rather than after its interval. */
@@ -337,25 +309,6 @@ class Entry {
     }
     this.#open = delivery
     return delivery
-  }
-}
-
-function sourceOf(taken: readonly ReadyEffects[], index: number): number {
-  let end = 0
-  for (const { position, effects } of taken) {
-    end += effects.records.length
-    if (index < end) return position
-  }
-  throw new RangeError(`there is no record ${index}: there are ${end}`)
-}
-
-/** Tells each whose effects were committed where its records stand. */
-function tellCommitted(taken: readonly ReadyEffects[], positions: readonly RecordPosition[]): void {
-  let next = 0
-  for (const { effects } of taken) {
-    const first = next
-    next += effects.records.length
-    effects.onCommitted?.(positions.slice(first, next))
   }
 }
 

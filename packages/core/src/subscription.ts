@@ -171,7 +171,7 @@ export interface Concluded {
 }
 
 /** What became of it, and at which attempt. */
-export interface ConclusionReport {
+interface ConclusionReport {
   readonly outcome: Conclusion
   readonly attempt: number
   /** The failure that led to it. */

@@ -217,8 +217,9 @@ export interface RefusedEffects {
 /** What an acknowledgement in a transactional subscription brings with it. */
 export interface Effects {
   /**
-   * Stored in the transaction that commits the position past the acknowledged record, in order. Kept as they are until
-   * then: their bytes must not be changed any more.
+   * Stored in the transaction that commits the position past the acknowledged record, in order: also behind those of records
+   * that were acknowledged before it, in whichever of the partitions that are committed as one. Kept as they are until then: their
+   * bytes must not be changed any more.
    */
   readonly records: readonly OutboundRecord[]
   /**

@@ -366,6 +366,23 @@ test('exactly once: an attempt that succeeds inside of a middleware that then fa
   )
 })
 
+test('exactly once: what fails for good behind its pipeline leaves its dead letter alone', () =>
+  withBus(
+    bus =>
+      bus.pipe(
+        Reading,
+        { exactlyOnce: true, use: [once, (_context, next) => next().then(fail)] },
+        reading$ => reading$.pipe(map(alarm)),
+        Alarm,
+      ),
+    async ({ bus, broker, texts }) => {
+      await bus.publish(Reading, reading(1))
+      await eventually(() => assert.is(lag(broker), 0))
+      assert.is(broker.records('reading.service.dlq').length, 1)
+      assert.equal(texts(), [])
+    },
+  ))
+
 test('exactly once: retries via a topic, and a redrive, are part of it', () => {
   let failures = 3
   return withBus(

@@ -1,6 +1,6 @@
 import { type Bus, defineEvent, type EventPayload, type RecordStream, retry } from '@busbar/core'
 import { deadline, eventually } from '@busbar/testkit'
-import { memoryBroker } from '@busbar/transport-memory'
+import { type MemoryTransport, memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import { expectTypeOf } from 'expect-type'
 import {
   concatMap,
@@ -59,6 +59,45 @@ test('the classic pipeline: filter, then map', () =>
       ]),
     )
   }))
+
+test('nothing is lost when the member of a stream crashes in the middle', async () => {
+  const broker = memoryBroker({ partitions: 2 })
+  const wanted = Array.from({ length: 60 }, (_, value) => value + 80).filter(value => value > 100)
+  const got = { plain: new Set<number>(), slow: new Set<number>() }
+  const member = (transport: MemoryTransport) => {
+    const { bus } = testBus({ broker, transport })
+    const above = filter<{ sensor: string; value: number }>(data => data.value > 100)
+    bus
+      .stream(Reading, { group: 'plain' })
+      .pipe(above)
+      .subscribe(({ value }) => got.plain.add(value))
+    bus
+      .stream(Reading, { group: 'slow', concurrency: 4 }, record$ => record$.pipe(above, delay(3)))
+      .subscribe(({ value }) => got.slow.add(value))
+    return bus
+  }
+  const first = memoryTransport({ broker, commitIntervalMs: 1 })
+  const crashing = member(first)
+  await crashing.start()
+  for (let value = 80; value < 140; value++) await crashing.publish(Reading, reading(value, `s${value % 8}`))
+  await eventually(() => assert.ok(got.slow.size > 5))
+  first.crash()
+  assert.ok(got.slow.size < wanted.length)
+  const second = member(memoryTransport({ broker }))
+  await second.start()
+  await eventually(() => {
+    assert.equal(
+      [...got.plain].sort((a, b) => a - b),
+      wanted,
+    )
+    assert.equal(
+      [...got.slow].sort((a, b) => a - b),
+      wanted,
+    )
+  })
+  await second.close()
+  await crashing.close({ timeoutMs: 20 })
+})
 
 test('an error in an operator is retried, then dead-lettered, and the stream lives on', async () => {
   const broker = memoryBroker({ partitions: 1 })

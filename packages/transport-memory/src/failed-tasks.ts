@@ -1,4 +1,10 @@
-import type { BusbarError, PendingCommit, RefusedEffects, TopicPartition } from '@busbar/core'
+import {
+  type BusbarError,
+  orderedEffects,
+  type PendingCommit,
+  type RefusedEffects,
+  type TopicPartition,
+} from '@busbar/core'
 import { labelOf } from './partition-label.js'
 
 const maxDelayMs = 10_000
@@ -45,20 +51,19 @@ export class FailedTasks {
     const errors = new Map(
       failures.filter(({ error }) => !error.retryable).map(each => [each.index, each.error]),
     )
-    let first = 0
+    const ordered = orderedEffects(pending)
     for (const each of pending) {
       const label = labelOf(each)
       const before = this.#refused.get(label) ?? new Map<number, RefusedEffects>()
       const now = new Map<number, BusbarError>()
       for (const [index] of each.records.entries()) {
-        const error = errors.get(first + index)
+        const error = errors.get(ordered.indexOf(each, index))
         const offset = error && each.sourceOf(index)
         if (error && offset !== undefined && !now.has(offset)) now.set(offset, error)
       }
       for (const [offset, error] of now)
         before.set(offset, { error, times: (before.get(offset)?.times ?? 0) + 1 })
       if (before.size > 0) this.#refused.set(label, before)
-      first += each.records.length
     }
   }
 }

@@ -3,7 +3,6 @@ import {
   type ConnectOptions,
   type Deliver,
   type PendingCommit,
-  type RecordPosition,
   type Runtime,
   type SubscribeSpec,
   type Timer,
@@ -11,7 +10,7 @@ import {
   type TransportSubscription,
 } from '@busbar/core'
 import { ByteArena } from './byte-arena.js'
-import type { CommittedPosition, ConsumerGroup, GroupParticipant } from './consumer-group.js'
+import type { ConsumerGroup, GroupParticipant } from './consumer-group.js'
 import { FailedTasks } from './failed-tasks.js'
 import { HeldPartition } from './held-partition.js'
 import type { MemoryBroker } from './memory-broker.js'
@@ -20,6 +19,7 @@ import type { PartitionLog } from './partition-log.js'
 import { PrefixCommitter } from './prefix-committer.js'
 import type { RecordSender } from './record-sender.js'
 import { Settled } from './settled.js'
+import { positionOf, transact } from './transact.js'
 
 export interface GroupMemberOptions {
   readonly broker: MemoryBroker
@@ -44,8 +44,8 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   readonly #closed = new Settled()
   readonly #committer: PrefixCommitter
   readonly #failed: FailedTasks
-  /** Partitions that begin anew in a while, and when. */
-  readonly #reopening = new Map<string, Timer>()
+  /** Partitions that begin anew in a while. */
+  readonly #reopening = new Map<string, { readonly log: PartitionLog; readonly timer: Timer }>()
   #id: string
   #topics: readonly string[]
   #generation = 0
@@ -128,8 +128,8 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
 
   async seek(target: TopicPartition, to: 'earliest' | 'latest' | number): Promise<void> {
     this.#refuseClosed()
-    const held = this.#held.get(labelOf(target))
-    if (!held)
+    const log = this.#logs.find(each => labelOf(each) === labelOf(target))
+    if (!log)
       throw new BusbarError('CONFIG_INVALID', `cannot seek ${labelOf(target)}: this member does not hold it`)
     if (typeof to === 'number' && !Number.isSafeInteger(to)) {
       throw new BusbarError(
@@ -139,18 +139,18 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
     }
     if (this.#options.spec.transactional) this.#committer.now()
     this.#close(target, 'continues at another position')
-    const position = to === 'earliest' ? held.log.start : to === 'latest' ? held.log.end : to
-    this.#open(held.log, position)
+    const position = to === 'earliest' ? log.start : to === 'latest' ? log.end : to
+    this.#open(log, position)
     this.#committer.later()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended) return
-    const held = [...this.#held.values()].map(({ log: { topic, partition } }) => ({ topic, partition }))
+    const lost = this.#logs.map(placeOf)
     this.#committer.now()
     this.#end('the subscription was closed')
     this.#group.leave(this.id)
-    this.#tell('revoked', held)
+    this.#tell('revoked', lost)
     this.#closed.resolve()
   }
 
@@ -182,13 +182,17 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
       if (!this.#paused) for (const held of this.#held.values()) held.resume()
       return
     }
-    const lost = [...this.#held.values()].map(({ log: { topic, partition } }) => ({ topic, partition }))
-    for (const label of [...this.#held.keys(), ...this.#reopening.keys()])
-      this.#close(label, 'the group went on without it')
+    const lost = this.#logs.map(placeOf)
+    for (const partition of lost) this.#close(partition, 'the group went on without it')
     this.#tell('revoked', lost)
     this.#group.leave(this.#id)
     this.#id = this.#options.broker.nextMemberId(this.clientId)
     void this.#group.join(this)
+  }
+
+  /** What it holds, also what begins anew in a while. */
+  get #logs(): readonly PartitionLog[] {
+    return [...this.#held.values(), ...this.#reopening.values()].map(({ log }) => log)
   }
 
   #commit(pending: readonly PendingCommit[]): boolean {
@@ -199,31 +203,19 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
 
   /** Commits the partitions of one number with what belongs to them. What fails begins anew, so nothing is to be tried again. */
   #transact(pending: readonly PendingCommit[]): boolean {
-    const records = pending.flatMap(each => each.records)
-    let stored: readonly RecordPosition[] | undefined
-    try {
-      const staged = this.#options.sender.stage(records)
-      stored = this.#group.commit(this.#id, this.#generation, pending.map(positionOf), staged)
-    } catch (thrown) {
-      this.#beginAnew(
-        pending,
-        BusbarError.from(thrown, 'TRANSACTION_FAILED', 'storing the records of a transaction'),
-      )
-      return true
-    }
+    const stored = transact(
+      { id: this.#id, generation: this.#generation },
+      this.#group,
+      this.#options.sender,
+      pending,
+    )
     // Whoever was told of the commit may have crashed this member.
     if (this.#ended) return true
-    if (!stored) {
-      const message = `a transaction of group '${this.#group.name}' was refused: the group went on without member '${this.#id}', or the request or its answer was lost`
-      this.#beginAnew(pending, new BusbarError('TRANSACTION_FAILED', message))
-      return true
-    }
-    this.#failed.committed(pending)
-    let first = 0
-    for (const each of pending) {
-      const end = first + each.records.length
-      each.committed(stored.slice(first, end))
-      first = end
+    if (stored instanceof BusbarError) {
+      this.#beginAnew(pending, stored)
+    } else {
+      this.#failed.committed(pending)
+      for (const [each, positions] of stored) each.committed(positions)
     }
     return true
   }
@@ -231,17 +223,16 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   /** Ends the ownership of all partitions of the number that failed, and begins it at the committed positions in a while. */
   #beginAnew(pending: readonly PendingCommit[], error: BusbarError): void {
     const { failure, delayMs } = this.#failed.failed(pending, error)
-    const logs = [...this.#held.values()].map(({ log }) => log)
-    const task = logs.filter(({ partition }) => partition === pending[0]?.partition)
+    const task = this.#logs.filter(({ partition }) => partition === pending[0]?.partition)
     for (const log of task) {
       this.#close(log, `its transaction failed: ${error.message}`)
       const reopen = () => {
         this.#reopening.delete(labelOf(log))
         this.#open(log, this.#group.committed(log) ?? log.start)
       }
-      this.#reopening.set(labelOf(log), this.runtime.setTimer(delayMs, reopen))
+      this.#reopening.set(labelOf(log), { log, timer: this.runtime.setTimer(delayMs, reopen) })
     }
-    const partitions = task.map(({ topic, partition }) => ({ topic, partition }))
+    const partitions = task.map(placeOf)
     const group = this.#group.name
     this.#options.connection.onEvent({
       type: 'transaction-failed',
@@ -284,9 +275,9 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
     this.#committer.later()
   }
 
-  #close(partition: TopicPartition | string, why: string): void {
-    const label = typeof partition === 'string' ? partition : labelOf(partition)
-    this.#reopening.get(label)?.cancel()
+  #close(partition: TopicPartition, why: string): void {
+    const label = labelOf(partition)
+    this.#reopening.get(label)?.timer.cancel()
     this.#reopening.delete(label)
     this.#held.get(label)?.revoke(new BusbarError('ABORTED', `partition ${label}: ${why}`))
     this.#held.delete(label)
@@ -296,7 +287,7 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
     this.#ended = true
     this.#committer.cancel()
     this.#frozen?.cancel()
-    for (const label of [...this.#held.keys(), ...this.#reopening.keys()]) this.#close(label, why)
+    for (const log of this.#logs) this.#close(log, why)
     this.#options.onEnd(this)
   }
 
@@ -327,6 +318,6 @@ export class GroupMember implements GroupParticipant, TransportSubscription {
   }
 }
 
-function positionOf({ topic, partition, position }: PendingCommit): CommittedPosition {
-  return { topic, partition, position }
+function placeOf({ topic, partition }: PartitionLog): TopicPartition {
+  return { topic, partition }
 }

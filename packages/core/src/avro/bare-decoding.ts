@@ -1,11 +1,11 @@
 import { BusbarError } from '../error.js'
 import { BoundedMap } from './bounded-map.js'
-import { Decoder } from './decoder.js'
 import { fingerprintOf, fingerprintPrefix, knownSchemas } from './fingerprint.js'
-import { parseSchema } from './parse-schema.js'
-import type { AvroSchema } from './schema.js'
-import type { SchemaNode } from './schema-node.js'
+import { Decoder } from './read/decoder.js'
+import { parseSchema } from './schema/parse-schema.js'
+import type { SchemaNode } from './schema/schema-node.js'
 import type { Shape } from './shape.js'
+import type { AvroSchema } from './types/avro-schema.js'
 
 /** How many schemas of others a codec keeps ready to read with. */
 const mostDecoders = 1_000

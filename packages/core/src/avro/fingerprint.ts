@@ -1,8 +1,8 @@
 // biome-ignore lint/style/noRestrictedImports: a hash is neither time nor randomness.
 import { createHash } from 'node:crypto'
 import { BoundedMap } from './bounded-map.js'
-import type { SchemaNode } from './schema-node.js'
-import { canonicalForm } from './schema-text.js'
+import type { SchemaNode } from './schema/schema-node.js'
+import { canonicalForm } from './schema/schema-text.js'
 
 /** What the `ce_dataschema` of a record begins with that names its writer's schema by fingerprint. */
 export const fingerprintPrefix = 'urn:avro:sha256:'

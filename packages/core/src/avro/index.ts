@@ -9,10 +9,10 @@ export {
   checkCompatibility,
   compatibilityModes,
   type EarlierVersion,
-} from './compatibility.js'
-export { type Conversion, defineConversion, type StandardValues } from './conversion.js'
-export type { AvroInput, AvroOutput, AvroRecursive } from './infer.js'
+} from './compatibility/compatibility.js'
+export { type Conversion, defineConversion, type StandardValues } from './conversions/conversion.js'
 export type { AvroOptions } from './options.js'
-export { parseSchema } from './parse-schema.js'
-export type { AvroCodec, AvroSchema } from './schema.js'
-export { canonicalForm, definitionOf } from './schema-text.js'
+export { parseSchema } from './schema/parse-schema.js'
+export { canonicalForm, definitionOf } from './schema/schema-text.js'
+export type { AvroCodec, AvroSchema } from './types/avro-schema.js'
+export type { AvroInput, AvroOutput, AvroRecursive } from './types/infer.js'

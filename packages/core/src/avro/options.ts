@@ -1,5 +1,5 @@
-import type { Conversion } from './conversion.js'
-import type { AvroSchema } from './schema.js'
+import type { Conversion } from './conversions/conversion.js'
+import type { AvroSchema } from './types/avro-schema.js'
 
 /** What `avro()` takes besides the schema. */
 export interface AvroOptions {

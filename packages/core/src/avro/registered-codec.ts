@@ -3,11 +3,11 @@ import { BusbarError } from '../error.js'
 import type { RegisteredSchema, SchemaDocument, SchemaRegistry } from '../schema-registry.js'
 import { BoundedMap } from './bounded-map.js'
 import { frameHeader, readFrame, writeFrame } from './confluent-frame.js'
-import { Decoder } from './decoder.js'
-import type { Encoder } from './encoder.js'
 import { fingerprintPrefix } from './fingerprint.js'
-import { parseForeignSchema } from './foreign-schema.js'
+import { Decoder } from './read/decoder.js'
+import { parseForeignSchema } from './schema/foreign-schema.js'
 import type { Shape } from './shape.js'
+import type { Encoder } from './write/encoder.js'
 
 /** How many schemas of others a codec keeps ready to read with. */
 const mostDecoders = 1_000

@@ -1,8 +1,8 @@
 import { BusbarError, reasonOf } from '../error.js'
-import type { Conversion } from './conversion.js'
+import type { Conversion } from './conversions/conversion.js'
+import { type StandardConversion, standardConversion } from './conversions/standard-conversions.js'
 import type { AvroOptions } from './options.js'
-import { nameOf, type PrimitiveName, type SchemaNode } from './schema-node.js'
-import { type StandardConversion, standardConversion } from './standard-conversions.js'
+import { nameOf, type PrimitiveName, type SchemaNode } from './schema/schema-node.js'
 
 /** A conversion with the attributes of the place that it stands at. */
 export interface BoundConversion {

@@ -7,4 +7,5 @@ export {
   type IdempotencyStoreHarness,
   idempotencyStoreCases,
 } from './idempotency-store.js'
+export { type StateStoreCase, type StateStoreHarness, stateStoreCases } from './state-store.js'
 export type { Connected, Service, World } from './world.js'

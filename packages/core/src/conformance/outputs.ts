@@ -18,6 +18,10 @@ export class Outputs {
     return this.records.map(({ value }) => text(value))
   }
 
+  get sorted(): string[] {
+    return this.values.sort((a, b) => (a < b ? -1 : 1))
+  }
+
   /** The values of those in one partition. */
   valuesOf(partition: number): string[] {
     return this.records.filter(each => each.partition === partition).map(({ value }) => text(value))

@@ -12,7 +12,7 @@ export function deadLetterTopic(topic: string, group: string): string {
 }
 
 /** A dead letter waits for somebody to look at it, however long that takes. */
-const keptForGood = { 'retention.ms': '-1' }
+export const keptForGood = { 'retention.ms': '-1' }
 
 /** The topic by which replayed dead letters come back to their group. */
 export function redriveTopic(topic: string, group: string): string {

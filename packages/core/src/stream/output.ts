@@ -25,16 +25,16 @@ export function to<Out, In>(
   payload: NoInfer<In>,
   options: OutputOptions = {},
 ): Output<EventDefinition<Out, In>> {
-  return new Output(event, payload as EventInput<EventDefinition<Out, In>>, options)
+  return new Output(event, payload, options)
 }
 
 /** What a pipeline emitted, as an output to one of the targets of its pipe. */
 export function outputFor(emitted: unknown, target: AnyEvent | readonly AnyEvent[]): Output<AnyEvent> {
   if (!isList(target)) return new Output(target, emitted as never, {})
-  if (emitted instanceof Output && target.includes(emitted.event as AnyEvent)) return emitted
+  const output = emitted instanceof Output ? (emitted as Output<AnyEvent>) : undefined
+  if (output && target.includes(output.event)) return output
   const names = target.map(({ name }) => name).join(', ')
-  const got =
-    emitted instanceof Output ? (emitted.event as AnyEvent).name : `something that to() has not made`
+  const got = output ? output.event.name : 'something that to() has not made'
   throw new BusbarError(
     'CONFIG_INVALID',
     `a pipe to ${names} emitted ${got}: emit to(event, payload) for one of these`,

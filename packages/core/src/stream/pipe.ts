@@ -31,13 +31,11 @@ export function pipeHandle(pipe: Pipe): (context: DeliveryContext) => Promise<vo
       // One after the other: where one fails, those behind it must not be there before it.
       for (const { event, payload, options } of outputs) {
         context.signal.throwIfAborted()
-        await pipe.publish(event, payload as never, options)
+        await pipe.publish(event, payload, options)
       }
       return
     }
-    const encoding = outputs.map(({ event, payload, options }) =>
-      pipe.encode(event, payload as never, options),
-    )
+    const encoding = outputs.map(({ event, payload, options }) => pipe.encode(event, payload, options))
     carry({ records: await Promise.all(encoding) })
   }
 }
@@ -52,7 +50,7 @@ async function outputsOf(pipe: Pipe, context: DeliveryContext) {
   )
   return emitted.map((each, index) => {
     const { event, payload, options } = outputFor(each, pipe.target)
-    return { event, payload: payload as unknown, options: { ...options, id: outputId(context, index) } }
+    return { event, payload, options: { ...options, id: outputId(context, index) } }
   })
 }
 

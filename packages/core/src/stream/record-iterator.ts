@@ -13,8 +13,8 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   #subscription: StreamSubscription | undefined
   /** A record is in the body of the loop, or about to be. */
   #hasTurn = false
-  /** Finishes the record in the body. */
-  #done: (() => void) | undefined
+  /** Tells what became of the record in the body. */
+  #done: ((isFinished: boolean) => void) | undefined
   #wanted: ((result: IteratorResult<T>) => void) | undefined
   #hasEnded = false
 
@@ -27,7 +27,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    this.#done?.()
+    this.#done?.(true)
     if (this.#hasEnded) return Promise.resolve({ done: true, value: undefined })
     return new Promise((resolve, reject) => {
       this.#wanted = resolve
@@ -43,8 +43,9 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
 
   async return(): Promise<IteratorResult<T>> {
     this.#end()
-    // At once: the record in the body may have failed, so that it is handed back.
-    await this.#subscription?.close({ timeoutMs: 1 })
+    // The record in the body may have failed.
+    this.#done?.(false)
+    await this.#subscription?.close()
     return { done: true, value: undefined }
   }
 
@@ -53,16 +54,18 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
     this.#hasTurn = true
     const { signal } = context
     try {
-      await new Promise<void>((resolve, reject) => {
+      const isFinished = await new Promise<boolean>((resolve, reject) => {
         const onAbort = () => reject(signal.reason as Error)
-        this.#done = () => {
+        this.#done = finished => {
           signal.removeEventListener('abort', onAbort)
-          resolve()
+          resolve(finished)
         }
         signal.addEventListener('abort', onAbort, { once: true })
         if (signal.aborted) onAbort()
         this.#answer({ done: false, value })
       })
+      // Rejects as the subscription is being closed.
+      if (!isFinished) await context.waitFor(() => () => {})
     } finally {
       this.#done = undefined
       this.#hasTurn = false

@@ -1,4 +1,4 @@
-import { type Observable, of } from 'rxjs'
+import { type Observable, of, type Subscription } from 'rxjs'
 import type { EventContext } from '../context.js'
 
 /** What becomes of one record: whatever it emits belongs to it, and its completion finishes it. */
@@ -16,21 +16,23 @@ export async function runPipeline<T, R>(
 ): Promise<void> {
   const { signal } = context
   let onAbort = () => {}
+  let running: Subscription | undefined
+  let failure: { readonly thrown: unknown } | undefined
   try {
     await new Promise<void>((resolve, reject) => {
-      const running = pipeline(of(value), context).subscribe({
+      running = pipeline(of(value), context).subscribe({
         next: output => {
           try {
             next(output, resolve)
           } catch (thrown) {
-            reject(thrown as Error)
+            failure = { thrown }
+            resolve()
           }
         },
         error: reject,
         complete: resolve,
       })
       onAbort = () => {
-        running.unsubscribe()
         reject(signal.reason as Error)
       }
       signal.addEventListener('abort', onAbort, { once: true })
@@ -38,5 +40,8 @@ export async function runPipeline<T, R>(
     })
   } finally {
     signal.removeEventListener('abort', onAbort)
+    // Where it was given up: what it still had in mind belongs to no attempt any more.
+    running?.unsubscribe()
   }
+  if (failure) throw failure.thrown
 }

@@ -2,7 +2,10 @@ import type { CloseOptions } from '../bus.js'
 import type { EventContext } from '../context.js'
 import { EventStream } from './event-stream.js'
 import { Feed } from './feed.js'
+import type { GroupedStream } from './grouped-stream.js'
+import type { KeyedStream } from './keyed-stream.js'
 import { RecordIterator } from './record-iterator.js'
+import type { RepartitionOptions } from './repartition.js'
 import { type RecordPipeline, runPipeline } from './run-pipeline.js'
 
 /** Handles the records of a stream until it is closed. */
@@ -19,8 +22,10 @@ export type OpenStream<T> = (
 /** The events of a subscription as they come: an Observable, and an async iterable. */
 export class RecordStream<T> extends EventStream<T> implements AsyncIterable<T> {
   readonly #open: OpenStream<T>
+  readonly #makeKeyed: () => KeyedStream<T>
+  #keyed: KeyedStream<T> | undefined
 
-  constructor(name: string, open: OpenStream<T>) {
+  constructor(name: string, open: OpenStream<T>, makeKeyed: () => KeyedStream<T>) {
     const feed = new Feed<T>(name, each =>
       open(
         async (value, context) => {
@@ -31,6 +36,29 @@ export class RecordStream<T> extends EventStream<T> implements AsyncIterable<T> 
     )
     super(feed as Feed<unknown>, feed.source)
     this.#open = open
+    this.#makeKeyed = makeKeyed
+  }
+
+  /**
+   * The same events for operators that keep a state: counts, windows, joins. They run from the bus's start on, whether or not
+   * anybody subscribes, and must be declared before it; what a record leads to is committed with it, once. Their group
+   * has no other subscriptions, and middleware (`use`) does not run in it. An operator that throws is tried again, and then its
+   * record becomes a dead letter.
+   * @throws BusbarError `CONFIG_INVALID` for a stream of several events, without a group, or after the start.
+   */
+  keyed(): KeyedStream<T> {
+    this.#keyed ??= this.#makeKeyed()
+    return this.#keyed
+  }
+
+  /** See {@link KeyedStream.groupByKey}. */
+  groupByKey(): GroupedStream<T> {
+    return this.keyed().groupByKey()
+  }
+
+  /** See {@link KeyedStream.groupBy}. */
+  groupBy(key: (value: T) => string | Uint8Array, options: RepartitionOptions<T>): GroupedStream<T> {
+    return this.keyed().groupBy(key, options)
   }
 
   /**

@@ -170,6 +170,7 @@ function watchedDelivery(ownership: Ownership, delivery: Delivery, observer: Tes
   const watched: Delivery = {
     record: delivery.record,
     attempt: delivery.attempt,
+    ...(delivery.refused && { refused: delivery.refused }),
     settle: outcome => {
       const counted = delivery.settle(outcome)
       observer.settled?.(ownership, watched, outcome, counted)

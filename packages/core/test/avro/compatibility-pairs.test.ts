@@ -1,7 +1,7 @@
 import { javaAvro, schemaHistories, schemaPairs } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkCompatibility, compatibilityModes } from '../../dist/avro/compatibility.js'
+import { checkCompatibility, compatibilityModes } from '../../dist/avro/compatibility/compatibility.js'
 
 const test = suite('checkCompatibility on pairs of schemas')
 const java = await javaAvro()

@@ -1,7 +1,7 @@
 import { BusbarError } from '@busbar/core'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type CompatibilityMode, checkCompatibility } from '../../dist/avro/compatibility.js'
+import { type CompatibilityMode, checkCompatibility } from '../../dist/avro/compatibility/compatibility.js'
 import { enumOf, field, fixed, record } from './parse-cases.js'
 
 const test = suite('checkCompatibility')

@@ -3,8 +3,8 @@ import { BusbarError } from '@busbar/core'
 import { javaAvro } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseSchema } from '../../dist/avro/parse-schema.js'
-import { canonicalForm, definitionOf } from '../../dist/avro/schema-text.js'
+import { parseSchema } from '../../dist/avro/schema/parse-schema.js'
+import { canonicalForm, definitionOf } from '../../dist/avro/schema/schema-text.js'
 import { field, parseCases, record } from './parse-cases.js'
 
 const test = suite('parseSchema')

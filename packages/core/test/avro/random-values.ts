@@ -1,4 +1,4 @@
-import { nameOf, type SchemaNode } from '../../dist/avro/schema-node.js'
+import { nameOf, type SchemaNode } from '../../dist/avro/schema/schema-node.js'
 
 /** A value of a schema in Avro's JSON encoding. `depth` ends recursive types, where they can end. */
 export function randomValue(node: SchemaNode, random: () => number, depth = 4): unknown {

@@ -2,12 +2,15 @@ import { type AvroSchema, parseSchema } from '@busbar/core/avro'
 import { type JavaAvro, JavaAvroError, javaAvro } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ReadVerdicts } from '../../dist/avro/can-read.js'
+import { ReadVerdicts } from '../../dist/avro/compatibility/can-read.js'
 import { throws } from '../support/assertions.js'
-import { type Direction, resolutionCases } from './resolution-cases.js'
+import type { Direction } from './resolution-case.js'
+import { nameCases } from './resolution-of-names.js'
+import { valueCases } from './resolution-of-values.js'
 import { encoded, untyped } from './untyped.js'
 
 const test = suite('schema resolution of avro()')
+const resolutionCases = [...valueCases, ...nameCases]
 const java = await javaAvro()
 
 interface Reading {
@@ -64,6 +67,24 @@ for (const { name, one, other, there, back } of resolutionCases) {
     if (java) test(`${name}, ${way}: Avro for Java`, () => compareWithJava(java, reading))
   }
 }
+
+test('a record that cannot be read is not read inside of another one either', () => {
+  const inner = (...fields: readonly object[]) => ({ type: 'record', name: 'A', fields })
+  const outer = { type: 'record', name: 'B', fields: [{ name: 'in', type: 'A' }] }
+  const writer = untyped(['null', inner(), outer])
+  const reader = untyped(['null', inner({ name: 'new', type: 'int' }), outer])
+  assert.is(reader.decode(encoded(writer, null), writer.dataSchema), null)
+  const bytes = encoded(writer, { B: { in: {} } })
+  throws(() => reader.decode(bytes, writer.dataSchema), 'SCHEMA_INCOMPATIBLE')
+})
+
+test('a long becomes the nearest float, which is not the float nearest to the nearest double', () => {
+  const long = untyped('long', { long: 'bigint' })
+  const read = (value: bigint) => untyped('float').decode(encoded(long, value), long.dataSchema)
+  assert.is(read(2n ** 60n + 2n ** 36n + 1n), 2 ** 60 + 2 ** 37)
+  assert.is(read(-(2n ** 60n) - 2n ** 36n - 1n), -(2 ** 60) - 2 ** 37)
+  assert.is(read(2n ** 60n + 2n ** 36n), 2 ** 60)
+})
 
 test('what the check of compatibility calls readable is read', () => {
   for (const { one, other, there, back } of resolutionCases) {

@@ -1,8 +1,8 @@
 import { javaAvro } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseSchema } from '../../dist/avro/parse-schema.js'
-import { checkSchemaDefaults } from '../../dist/avro/schema-defaults.js'
+import { parseSchema } from '../../dist/avro/schema/parse-schema.js'
+import { checkSchemaDefaults } from '../../dist/avro/schema/schema-defaults.js'
 import { enumOf, field, fixed, record } from './parse-cases.js'
 
 const test = suite('checkSchemaDefaults')

@@ -8,6 +8,7 @@ import {
   timeout,
 } from '@busbar/core'
 import { overSeeds, type TestBus, TestBusError, testBus } from '@busbar/core/testing'
+import { NEVER, tap } from 'rxjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { tinyStore } from './tiny-store.js'
@@ -303,6 +304,49 @@ test('a test over many seeds names the seed that fails', async () => {
   const error = await failureOf(overSeeds(10, work))
   assert.match(error.message, 'seed 3: only for this one')
   assert.equal(seeds, [1, 2, 3])
+})
+
+test('a process dies before or after its transaction; an answer that is lost begins its partitions anew', async () => {
+  for (const [fault, handled] of [
+    ['before', 2],
+    ['after', 1],
+    ['answer lost', 1],
+    ['lost', 2],
+  ] as const) {
+    const t = testBus({ partitions: 1 })
+    let runs = 0
+    const died: Bus[] = []
+    const start = async () => {
+      const bus = t.bus('shop')
+      bus.pipe(Placed, { exactlyOnce: true }, placed$ => placed$.pipe(tap(() => (runs += 1))), Paid)
+      await t.start()
+      return bus
+    }
+    const first = await start()
+    if (fault === 'lost') t.faults.loseCommits()
+    else if (fault === 'answer lost') t.faults.loseCommitAnswers()
+    else t.faults.crashAtCommit(fault, bus => died.push(bus))
+    await t.clock.until(first.publish(Placed, order(1)), 'publishing')
+    await t.clock.advance(100)
+    assert.equal(died, fault === 'before' || fault === 'after' ? [first] : [])
+    assert.is(t.broker.records('order.paid').length, fault === 'before' ? 0 : 1, fault)
+    if (died.length > 0) await start()
+    await t.clock.advance(100)
+    assert.is(runs, handled, fault)
+    assert.is(t.broker.records('order.paid').length, 1, fault)
+    assert.ok(t.isDrained)
+    await t.close()
+  }
+})
+
+test('what a pipeline waits for is seen', async () => {
+  const t = testBus({ realTimeoutMs: 50 })
+  const bus = t.bus('shop')
+  bus.pipe(Placed, {}, () => NEVER, Paid)
+  await t.start()
+  const error = await failureOf(t.track(() => bus.publish(Placed, order(1))))
+  assert.match(error.message, /the pipeline of order.placed/)
+  await t.crash(bus)
 })
 
 test.run()

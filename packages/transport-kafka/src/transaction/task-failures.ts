@@ -1,4 +1,10 @@
-import type { BusbarError, PendingCommit, RefusedEffects, TopicPartition } from '@busbar/core'
+import {
+  type BusbarError,
+  orderedEffects,
+  type PendingCommit,
+  type RefusedEffects,
+  type TopicPartition,
+} from '@busbar/core'
 import { partitionKey } from '../log-offsets.js'
 
 /** After the first failure, in milliseconds; doubled for each in a row. */
@@ -21,11 +27,14 @@ export class TaskFailures {
   /** Notes which of the acknowledged records the effects came with that an error names. */
   refuse(pending: readonly PendingCommit[], { failures }: BusbarError): void {
     const told = new Set<string>()
+    const ordered = orderedEffects(pending)
     for (const { index, error } of failures) {
       if (error.retryable) continue
-      const [part, within] = partOf(pending, index)
-      const offset = part?.sourceOf(within)
-      if (!part || offset === undefined || told.has(`${offset} ${part.topic}`)) continue
+      const place = ordered.placeOf(index)
+      if (!place) continue
+      const { pending: part, own } = place
+      const offset = part.sourceOf(own)
+      if (told.has(`${offset} ${part.topic}`)) continue
       told.add(`${offset} ${part.topic}`)
       const key = partitionKey(part.topic, part.partition)
       const ofPartition = this.#refused.get(key) ?? new Map<number, RefusedEffects>()
@@ -46,17 +55,4 @@ export class TaskFailures {
   refusedIn({ topic, partition }: TopicPartition): (offset: number) => RefusedEffects | undefined {
     return offset => this.#refused.get(partitionKey(topic, partition))?.get(offset)
   }
-}
-
-/** Which part of a transaction brought its record of this index, and as which of its own. */
-function partOf(
-  pending: readonly PendingCommit[],
-  index: number,
-): readonly [PendingCommit | undefined, number] {
-  let within = index
-  for (const part of pending) {
-    if (within < part.records.length) return [part, within]
-    within -= part.records.length
-  }
-  return [undefined, within]
 }

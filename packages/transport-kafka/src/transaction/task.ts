@@ -1,4 +1,10 @@
-import type { BusbarError, PendingCommit, TopicPartition, TransportEvent } from '@busbar/core'
+import {
+  type BusbarError,
+  orderedEffects,
+  type PendingCommit,
+  type TopicPartition,
+  type TransportEvent,
+} from '@busbar/core'
 import { CommitScheduler } from '../commit-scheduler.js'
 import type { Generation } from '../coordinator-gate.js'
 import type { HeldPartition } from '../held-partition.js'
@@ -130,14 +136,10 @@ export class Task {
         partitionsAtStart: counts.get(partitionKey(topic, partition)) ?? 0,
       }
     })
-    const records = pending.flatMap(part => part.records)
+    const ordered = orderedEffects(pending)
     const attempt = this.#options.shared.attempt(this.#over.signal)
-    const stored = await this.#producer.store(generation, records, positions, attempt)
-    let next = 0
-    for (const part of pending) {
-      part.committed(stored.slice(next, next + part.records.length))
-      next += part.records.length
-    }
+    const stored = await this.#producer.store(generation, ordered.records, positions, attempt)
+    for (const part of pending) part.committed(ordered.shareOf(part, stored))
   }
 
   /** Ends the ownership after a commit that failed, and begins it anew while this member has the partitions. */

@@ -106,7 +106,7 @@ export const transactionFaultCases: readonly ConformanceCase[] = [
         for (const value of old.values) if (value.startsWith('last')) ackWith(old.get(value), output)
         return outputs.records.length >= 6
       })
-      assert.deepEqual(outputs.values.sort(), [...valuesOf(3), 'last 0', 'last 1', 'last 2'])
+      assert.deepEqual(outputs.sorted, [...valuesOf(3), 'last 0', 'last 1', 'last 2'])
     },
   },
   {
@@ -143,7 +143,7 @@ export const transactionFaultCases: readonly ConformanceCase[] = [
       assert.equal(inbox.get('one').refused, undefined, 'the wrong record is said to be refused')
       for (const value of ['one', 'other']) ackWith(inbox.get(value), output)
       await world.until('both outputs are there', () => outputs.records.length >= 2)
-      assert.deepEqual(outputs.values.sort(), ['one', 'other'])
+      assert.deepEqual(outputs.sorted, ['one', 'other'])
     },
   },
   {

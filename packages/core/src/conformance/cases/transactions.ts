@@ -53,6 +53,23 @@ export const transactionCases: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'transactions: effects of several topics of one number stand in the order of the acknowledgements',
+    requires,
+    async run(world) {
+      const { connected, transport, input, outputs, output, join } = await openTask(world)
+      const other = await world.topic(connected)
+      const inbox = new Inbox(hold)
+      await join(inbox, connected, [input, other])
+      const send = (topic: string, prefix: string) => transport.send(recordsOf(topic, 0, 20, prefix))
+      await world.within('sending', Promise.all([send(input, 'a'), send(other, 'b')]))
+      await world.until('everything arrived', () => inbox.deliveries.length === 40)
+      const order = valuesOf(20).flatMap(n => [`b${n}`, `a${n}`])
+      for (const value of order) ackWith(inbox.get(value), output)
+      await world.until('every output is there', () => outputs.records.length >= 40)
+      assert.deepEqual(outputs.values, order)
+    },
+  },
+  {
     name: 'transactions: effects wait with the position for an unfinished record, and come in the order of the log',
     requires,
     async run(world) {

@@ -1,0 +1,85 @@
+import { BusbarError } from '../error.js'
+import type { ContractTopic } from '../topic.js'
+import type { InboundRecord } from '../transport.js'
+import type { RecordScope } from './record-flow.js'
+import type { TaskStoreSpec } from './task-store.js'
+
+/** What takes the records of a topic. */
+export interface TopologySource {
+  readonly topic: string
+  /** The event time of a record, by which the topics of a task take turns. */
+  readonly timeOf: (record: InboundRecord) => number
+  /** Handles a record, or passes over one that is not for it. */
+  readonly process: (record: InboundRecord, scope: RecordScope) => Promise<void>
+}
+
+/** The operators of one group: what they read, keep and write. Fixed when its bus starts. */
+export class Topology {
+  readonly group: string
+  readonly sources: TopologySource[] = []
+  readonly stores = new Map<string, TaskStoreSpec>()
+  /** Topics of events that are read or written: they are as their contracts declare them. */
+  readonly topics = new Map<string, ContractTopic>()
+  /** Topics of the group's own: `name` is made with the partitions of `like`. */
+  readonly internal = new Map<string, { readonly like: string; readonly partitions?: number }>()
+  /** Topics whose records meet in one task by their keys. */
+  readonly coPartitioned: { readonly topics: readonly [string, string]; readonly by: string }[] = []
+  #isFixed = false
+
+  constructor(group: string) {
+    this.group = group
+  }
+
+  /** The topics that are read. */
+  get inputs(): readonly string[] {
+    return [...new Set(this.sources.map(({ topic }) => topic))]
+  }
+
+  addSource(source: TopologySource): void {
+    this.refuseFixed()
+    this.sources.push(source)
+  }
+
+  addStore(spec: TaskStoreSpec): void {
+    this.refuseFixed()
+    if (!/^[a-zA-Z0-9._-]{1,100}$/.test(spec.name))
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `group ${this.group}: "${spec.name}" cannot be the name of a store: use 1 to 100 letters, digits, ".", "_" and "-" (option "store")`,
+      )
+    if (this.stores.has(spec.name))
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `group ${this.group} has a store named ${spec.name} already: each operator needs one of its own (option "store")`,
+      )
+    this.stores.set(spec.name, spec)
+  }
+
+  addInternal(topic: string, made: { readonly like: string; readonly partitions?: number }): void {
+    this.refuseFixed()
+    if (this.internal.has(topic))
+      throw new BusbarError(
+        'CONFIG_INVALID',
+        `group ${this.group} has a topic ${topic} already: each operator needs one of its own (option "name")`,
+      )
+    this.internal.set(topic, made)
+  }
+
+  /** The name of a topic of the group's own. */
+  internalTopic(name: string, kind: 'changelog' | 'repartition'): string {
+    return `${this.group}.${name}.${kind}`
+  }
+
+  fix(): void {
+    this.#isFixed = true
+  }
+
+  /** @throws BusbarError `CONFIG_INVALID` once the bus has started. */
+  refuseFixed(): void {
+    if (!this.#isFixed) return
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `group ${this.group}: its operators with a state must be declared before the bus starts`,
+    )
+  }
+}

@@ -1,0 +1,182 @@
+import {
+  BusbarError,
+  type Delivery,
+  type DeliveryBatch,
+  type InboundRecord,
+  memoryState,
+  type Outcome,
+  type RecordPosition,
+  silentLogger,
+  systemRuntime,
+} from '@busbar/core'
+import { deadline, eventually } from '@busbar/testkit'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { TaskRun } from '../../dist/stream/task-run.js'
+import { Topology } from '../../dist/stream/topology.js'
+
+const test = suite('one ownership of a partition number')
+
+const bytes = (text: string) => Buffer.from(text)
+const text = (given: Uint8Array | null | undefined) => Buffer.from(given ?? []).toString()
+
+function inbound(topic: string, offset: number, value: string, timestampMs = 0): InboundRecord {
+  return { topic, partition: 0, offset, key: bytes('k'), value: bytes(value), headers: {}, timestampMs }
+}
+
+/** A run of one operator that appends what comes to what its store has, over a changelog that others write as well. */
+function opened(options: { readonly fail?: (value: string) => void } = {}) {
+  const changelog: InboundRecord[] = []
+  const topology = new Topology('g')
+  const spec = { name: 's', state: memoryState(), changelog: 'g.s.changelog', like: 'in' }
+  topology.addStore(spec)
+  for (const topic of ['in', 'other']) {
+    topology.addSource({
+      topic,
+      timeOf: ({ timestampMs }) => timestampMs,
+      process: async (record, scope) => {
+        const store = scope.store('s')
+        const before = text(await store.get(bytes('k')))
+        store.put(bytes('k'), bytes(`${before}${text(record.value)}`))
+        options.fail?.(text(record.value))
+      },
+    })
+  }
+  const run = new TaskRun({
+    topology,
+    partition: 0,
+    runtime: systemRuntime,
+    logger: silentLogger,
+    partitionsOf: () => 1,
+    deadLetter: async ({ record }) => ({ ...record, topic: 'dead' }),
+    onDropped: () => {},
+    onTrouble: () => {},
+    after: Promise.resolve(),
+    transport: {
+      read: async ({ from }, receive) => {
+        const records = changelog.slice(from === 'earliest' ? 0 : Number(from))
+        if (records.length > 0) await receive(records)
+        return { closed: Promise.resolve(), [Symbol.asyncDispose]: async () => {} }
+      },
+    },
+  })
+  return { run, changelog }
+}
+
+function batchOf(records: readonly InboundRecord[], signal: AbortSignal) {
+  const outcomes: Outcome[] = []
+  const deliveries = records.map(
+    (record): Delivery => ({
+      record,
+      attempt: 1,
+      settle: outcome => {
+        if (signal.aborted) return false
+        outcomes.push(outcome)
+        return true
+      },
+    }),
+  )
+  const batch: DeliveryBatch = { topic: records[0]?.topic ?? '', partition: 0, deliveries, signal }
+  return { batch, outcomes }
+}
+
+function lastChange(outcomes: readonly Outcome[]): string {
+  const last = outcomes.at(-1)
+  const records = last?.kind === 'ack' ? (last.effects?.records ?? []) : []
+  return text(records.at(-1)?.value)
+}
+
+test('what the holder before has committed after the stores were read is read before the first record', async () => {
+  const { run, changelog } = opened()
+  changelog.push(inbound('g.s.changelog', 0, 'a'))
+  await deadline(1_000, 'restoring', run.restored)
+  changelog.push(inbound('g.s.changelog', 1, 'ab'))
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'c')], new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(outcomes.length, 1))
+  assert.is(lastChange(outcomes), 'abc')
+  await run.end()
+})
+
+test('a store answers with what is committed, and nothing else', async () => {
+  const { run } = opened()
+  const { batch, outcomes } = batchOf(
+    [inbound('in', 0, 'a'), inbound('in', 1, 'b')],
+    new AbortController().signal,
+  )
+  await run.deliver(batch)
+  await eventually(() => assert.is(outcomes.length, 2))
+  const stored = async () => text(await run.store('s')?.committed(bytes('k')))
+  assert.is(await stored(), '')
+  const position: RecordPosition = { topic: 'g.s.changelog', partition: 0, offset: 0 }
+  const [first] = outcomes
+  if (first?.kind === 'ack') first.effects?.onCommitted?.([position])
+  await eventually(async () => assert.is(await stored(), 'a'))
+  // What is not committed still lies over it.
+  const third = batchOf([inbound('in', 2, 'c')], new AbortController().signal)
+  await run.deliver(third.batch)
+  await eventually(() => assert.is(third.outcomes.length, 1))
+  assert.is(lastChange(third.outcomes), 'abc')
+  await run.end()
+  assert.is(run.store('s'), undefined)
+})
+
+test('of several topics the record that is the earliest in event time goes first', async () => {
+  const { run } = opened()
+  const { signal } = new AbortController()
+  const one = batchOf([inbound('in', 0, 'b', 2), inbound('in', 1, 'd', 4)], signal)
+  const other = batchOf([inbound('other', 0, 'a', 1), inbound('other', 1, 'c', 3)], signal)
+  await Promise.all([run.deliver(one.batch), run.deliver(other.batch)])
+  await eventually(() => assert.is(one.outcomes.length + other.outcomes.length, 4))
+  assert.is(lastChange(one.outcomes), 'abcd')
+  await run.end()
+})
+
+test('a record that fails has changed nothing; one that fails for good is a dead letter', async () => {
+  let failures = 0
+  const { run } = opened({
+    fail: value => {
+      if (value === 'once' && failures++ === 0) throw new Error('once')
+      if (value === 'never') throw new BusbarError('PAYLOAD_INVALID', 'never')
+    },
+  })
+  const records = ['a', 'once', 'never', 'b'].map((value, offset) => inbound('in', offset, value))
+  const { batch, outcomes } = batchOf(records, new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(outcomes.length, 4))
+  assert.is(lastChange(outcomes), 'aonceb')
+  const letter = outcomes[2]
+  assert.is(letter?.kind === 'ack' && letter.effects?.records[0]?.topic, 'dead')
+  await run.end()
+})
+
+test('when the ownership ends nothing more is processed, and whoever waits for room goes on', async () => {
+  const end = new AbortController()
+  let processed = 0
+  const { run } = opened({
+    fail: () => {
+      processed += 1
+      if (processed === 5) end.abort()
+    },
+  })
+  const records = Array.from({ length: 1_000 }, (_, offset) => inbound('in', offset, 'x'))
+  const { batch, outcomes } = batchOf(records, end.signal)
+  const welcome = run.deliver(batch)
+  await deadline(1_000, 'being welcome', welcome)
+  await deadline(1_000, 'closing', run.end())
+  assert.equal([processed, outcomes.length], [5, 4])
+  assert.ok(run.hasEnded)
+})
+
+test('stopping hands back what waits', async () => {
+  const { run } = opened()
+  const records = Array.from({ length: 500 }, (_, offset) => inbound('in', offset, 'x'))
+  const { batch, outcomes } = batchOf(records, new AbortController().signal)
+  void run.deliver(batch)
+  await run.stop()
+  assert.is(outcomes.length, 500)
+  assert.ok(outcomes.some(({ kind }) => kind === 'nack'))
+  await run.end()
+})
+
+test.run()

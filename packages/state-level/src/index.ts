@@ -1,0 +1,1 @@
+export { type LevelStateOptions, levelState } from './level-state.js'
