@@ -15,7 +15,7 @@ const unstable = 88
 
 /**
  * Every position that a group has committed. One whose transaction is just being ended counts already, as whoever ended it
- * has been told; one whose transaction stays open does not. Rejects with kafkajs's errors.
+ * has been told (but for the group's very first in a partition); one whose transaction stays open does not. Rejects with kafkajs's errors.
  */
 export async function groupPositions(
   coordinator: GroupBroker,

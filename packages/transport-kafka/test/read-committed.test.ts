@@ -21,13 +21,17 @@ if (kafka) {
     const attempt = () => transactions.attempt(new AbortController().signal)
     const producer = transactions.producer(uniqueName('id'), 0)
     await producer.claim(attempt())
-    const member = { group: uniqueName('unused'), memberId: '', generationId: -1 }
+    const group = uniqueName('written')
+    const member = { group, memberId: '', generationId: -1 }
+    let position = 0
     return {
       transport: bus.transport,
       topic,
+      group,
       write: async (...values: string[]) => {
         const records = values.map(value => record(topic, value, { partition: 0 }))
-        const offsets = [{ topic, partition: 0, position: 1, metadata: '' }]
+        position += 1
+        const offsets = [{ topic, partition: 0, position, metadata: '' }]
         await producer.write({ records, member, offsets }, attempt())
       },
       commit: () => producer.commit(attempt()),
@@ -96,6 +100,20 @@ if (kafka) {
     await world.abort()
     await eventually(async () => assert.equal((await transport.positions(group))[0]?.committed, 6))
     assert.equal(received.texts, ['here'])
+  })
+
+  test('whoever was told that a position is committed finds it', async () => {
+    await using world = await open()
+    const { transport, group } = world
+    await world.write('first')
+    await world.commit()
+    await eventually(async () => assert.is((await transport.positions(group))[0]?.committed, 1))
+    for (let position = 2; position <= 20; position++) {
+      await world.write(...Array.from({ length: position }, () => 'x'))
+      await world.commit()
+      const [found] = await transport.positions(group)
+      assert.is(found?.committed, position)
+    }
   })
 }
 

@@ -103,6 +103,26 @@ if (kafka) {
       )
   })
 
+  test('topics that come and go: what is held of a number goes on being committed as one', async () => {
+    await using bus = await open()
+    const [one, two, to] = (await newTopics(bus, 2, 'one', 'two', 'to')) as [string, string, string]
+    const group = uniqueName('group')
+    await using subscription = await bus.transport.subscribe(transactional(group, [two]), copying({ to }))
+    let expected = 0
+    for (const topics of [[two], [one, two], [one]]) {
+      await subscription.setTopics(topics)
+      for (const topic of topics) {
+        await publish(bus.transport, topic, texts(`${expected}-`, 10))
+        expected += 10
+      }
+      await eventually(async () => assert.is((await readAll(bus.transport, to)).length, expected), {
+        timeoutMs: 10_000,
+      })
+      await eventually(async () => assert.is(await committedOf(bus, group), expected))
+    }
+    assert.is(new Set((await readAll(bus.transport, to)).map(textIn)).size, expected)
+  })
+
   test('a sought position outlives a transaction that failed', async () => {
     await using bus = await open({ commitIntervalMs: 20 })
     const [from, to] = (await newTopics(bus, 1, 'from', 'to')) as [string, string]

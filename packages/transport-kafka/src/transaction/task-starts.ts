@@ -37,6 +37,8 @@ export async function taskStarts(beginning: TaskBeginning): Promise<readonly Sta
   if (anew.length > 0) {
     const positions = anew.map(each => ({ ...each, position: each.start }))
     await producer.store(generation, [], positions, attempt)
+    // Whoever asks for all positions of the group would not find a first one that is still being ended.
+    await shared.committed(spec.group, positions, attempt)
   }
   return starts.map(each => ({ ...each, committed: each.start }))
 }
