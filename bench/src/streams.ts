@@ -90,11 +90,11 @@ const contestants: Record<string, Contestant> = {
     await consumer.subscribe({ topic, fromBeginning: true })
     await consumer.run({
       partitionsConsumedConcurrently: partitions,
-      eachBatch: async ({ batch, resolveOffset }) => {
-        for (const { value, offset } of batch.messages) {
+      eachBatch: async payload => {
+        for (const { value, offset } of payload.batch.messages) {
           const reading = JSON.parse(String(value)) as Reading
           if (isHigh(reading) && text(marked(reading))) next()
-          resolveOffset(offset)
+          payload.resolveOffset(offset)
         }
       },
     })

@@ -17,7 +17,10 @@ const customers = bus.table(Customer)
 bus
   .stream(Ordered)
   .keyed()
-  .leftJoin(customers, (order, customer) => `${customer?.name ?? 'somebody'} ordered for ${order.cents / 100}`)
+  .leftJoin(
+    customers,
+    (order, customer) => `${customer?.name ?? 'somebody'} ordered for ${order.cents / 100}`,
+  )
   .forEach(print)
 
 await bus.start()

@@ -332,7 +332,7 @@ export class Bus implements AsyncDisposable {
       : this.#streams.ofEvent(events[0] as AnyEvent, options)
     return pipeline
       ? pipelineStream(name, open as OpenStream<never>, pipeline)
-      : new RecordStream(name, open as OpenStream<unknown>, () => {
+      : new RecordStream(name, open, () => {
           const [event, second] = events
           if (event && !second) return this.#stateful.stream(event, options as StreamOptions<unknown>)
           throw new BusbarError(

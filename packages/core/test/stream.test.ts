@@ -356,7 +356,7 @@ test('types flow through', () => {
         expectTypeOf(sensor).toEqualTypeOf<string>()
       })
     // @ts-expect-error there is no such field
-    stream.pipe(map(each => each.colour))
+    stream.pipe(filter(each => each.colour === 'red'))
     bus.stream(Reading, {}, () => EMPTY)
   }
   assert.type(types, 'function')

@@ -35,7 +35,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
         this.#subscription ??= this.#open(this.#handle, () => this.#end())
       } catch (thrown) {
         this.#hasEnded = true
-        reject(thrown as Error)
+        reject(thrown)
       }
       this.#nextTurn()
     })

@@ -1,6 +1,5 @@
 import type { CloseOptions, Handler, Subscription } from '../bus.js'
 import type { SubscribeOptions } from '../bus-options.js'
-import type { EventContext } from '../context.js'
 import { BusbarError } from '../error.js'
 import type { AnyEvent } from '../event.js'
 import { Received } from './received.js'
@@ -35,7 +34,7 @@ export class Streams {
           const named = options.name === undefined ? {} : { name: `${options.name}/${event.name}` }
           subscriptions.push(
             this.#subscribe(event, { ...options, ...named }, (_payload, context) =>
-              handle(new Received(event, context as EventContext<never>), context),
+              handle(new Received(event, context as never), context),
             ),
           )
         }
