@@ -6,7 +6,7 @@ import { check } from './idempotency-checks.js'
 /** What a state provider is held to. */
 export interface StateStoreHarness {
   /** The provider under test. May be asked more than once in a case: all results share their content, as processes do. */
-  provider(): StateProvider
+  readonly provider: () => StateProvider
 }
 
 /** One case: rejects with what is wrong. Stores are the case's own, so that cases can share a folder. */
@@ -63,7 +63,10 @@ async function refusalOf(work: Promise<unknown>): Promise<BusbarError | undefine
     () => undefined,
     (error: unknown) => error,
   )
-  check(thrown === undefined || thrown instanceof BusbarError, `rejections are BusbarErrors, got ${thrown}`)
+  check(
+    thrown === undefined || thrown instanceof BusbarError,
+    `rejections are BusbarErrors, got ${String(thrown)}`,
+  )
   return thrown
 }
 
@@ -144,7 +147,7 @@ export const stateStoreCases: readonly StateStoreCase[] = [
     durable: false,
     run: harness =>
       withStore(harness, async store => {
-        for (const make of [(text: string) => bytes(text), (text: string) => Buffer.from(text)]) {
+        for (const make of [bytes, (text: string) => Buffer.from(text)]) {
           const [key, value] = [make('key'), make('value')]
           await store.write([{ key, value }])
           key[0] = value[0] = 0
@@ -161,7 +164,7 @@ export const stateStoreCases: readonly StateStoreCase[] = [
     durable: false,
     run: harness =>
       withStore(harness, async store => {
-        const order = [...oddKeys].sort(Buffer.compare)
+        const order = [...oddKeys].sort((one, other) => Buffer.compare(one, other))
         await store.write([...oddKeys].reverse().map(key => ({ key, value: key })))
         sameKeys(await all(store), order, 'everything')
         for (const [low, from] of order.entries()) {

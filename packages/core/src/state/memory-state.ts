@@ -35,7 +35,7 @@ export function memoryState(): StateProvider {
 }
 
 /** How errors name a store. */
-export function describeState({ group, store, partition }: StateStoreId): string {
+function describeState({ group, store, partition }: StateStoreId): string {
   return `${store}/${partition} of group ${group}`
 }
 

@@ -18,6 +18,7 @@ export interface StoreOpening {
 }
 
 const lockRetryMs = 50
+const lockTriesPerWarning = 200
 /**
  * A store that was left for longer is made anew: a compacted topic forgets its deletions after a while (`delete.retention.ms`,
  * a day by default), and a store that missed them would keep what was deleted.
@@ -110,7 +111,7 @@ async function openWaiting(
   spec: TaskStoreSpec,
   opening: StoreOpening,
 ): Promise<StateStore> {
-  for (;;) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return await state.open(id)
     } catch (thrown) {
@@ -120,6 +121,7 @@ async function openWaiting(
         await state.destroy(id)
       } else if (thrown.code === 'STATE_LOCKED') {
         // Whoever had the partition before is about to let go of it.
+        if (attempt % lockTriesPerWarning === 0) warn(spec, opening, `${thrown.message}: waiting for it`)
         await sleep(opening.runtime, lockRetryMs, opening.signal)
       } else {
         throw thrown

@@ -135,7 +135,7 @@ export class StatefulGroup {
       partitionsOf: topic => this.#partitions.get(topic) ?? 0,
       deadLetter: async (delivery, thrown, attempts) => {
         await ownTopics.ensure(deadLetterTopicOf(delivery.record, topology.group))
-        return deadLetterOf(delivery.record, topology.group, thrown, attempts, runtime.now())
+        return deadLetterOf(delivery, topology.group, thrown, attempts, runtime.now())
       },
       onTrouble: reason => (reason === undefined ? health.clear(() => what) : health.raise(what, reason)),
       after: this.#ending.get(partition) ?? Promise.resolve(),

@@ -68,7 +68,7 @@ export class StatefulGroups {
     const built = this.#built(`stream of ${event.name}`, options.group)
     this.#setFrom(built, options.from)
     if (options.onDropped) built.listeners.add(options.onDropped)
-    return eventStream<Out>(built.builder, event as AnyEvent, options.timestamp)
+    return eventStream<Out>(built.builder, event, options.timestamp)
   }
 
   table<Out, In>(
@@ -76,7 +76,7 @@ export class StatefulGroups {
     { group, store = event.name, state }: TableOptions,
   ): Table<Out> {
     const { builder } = this.#built(`table of ${event.name}`, group)
-    return eventTable<Out>(builder, event as AnyEvent, { store, ...(state ? { state } : {}) })
+    return eventTable<Out>(builder, event, { store, ...(state ? { state } : {}) })
   }
 
   onEvent(event: TransportEvent): void {

@@ -207,7 +207,7 @@ export class TaskRun {
       { err: thrown, topic, partition, offset },
       'an operator failed for good: the record is a dead letter now',
     )
-    this.#acknowledge(delivery, (this.#task as Task).instead([letter]))
+    this.#acknowledge(delivery, { records: [letter] })
   }
 
   #acknowledge(delivery: Delivery, effects: Effects): void {

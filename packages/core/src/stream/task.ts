@@ -24,15 +24,9 @@ export interface TaskOptions {
  */
 export class Task {
   readonly #options: TaskOptions
-  #uncommitted = 0
 
   constructor(options: TaskOptions) {
     this.#options = options
-  }
-
-  /** Records that were processed and are not committed yet. */
-  get uncommitted(): number {
-    return this.#uncommitted
   }
 
   /**
@@ -44,17 +38,6 @@ export class Task {
     for (const source of this.#options.sources)
       if (source.topic === record.topic) await source.process(record, scope)
     return this.#conclude(scope)
-  }
-
-  /** The effects of a record that is acknowledged without having been processed. */
-  instead(records: readonly OutboundRecord[]): Effects {
-    this.#uncommitted += 1
-    return {
-      records,
-      onCommitted: () => {
-        this.#uncommitted -= 1
-      },
-    }
   }
 
   #conclude(scope: TaskScope): Effects {
@@ -73,11 +56,9 @@ export class Task {
         task.commit({ changes: bytes, position: offset + 1, streamTimeMs: store.streamTimeMs }, version)
       })
     }
-    this.#uncommitted += 1
     return {
       records,
       onCommitted: positions => {
-        this.#uncommitted -= 1
         for (const end of ends) end(positions)
         for (const notify of scope.notifications) notify()
       },

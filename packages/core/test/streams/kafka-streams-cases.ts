@@ -4,7 +4,7 @@
  */
 
 /** A record: its event time, key and value; `null` is a null value. */
-export type Input = readonly [timeMs: number, key: string | null, value: string | null]
+type Input = readonly [timeMs: number, key: string | null, value: string | null]
 
 export interface AggregateCase {
   readonly name: string

@@ -74,7 +74,7 @@ for (const each of joinCases) {
     test(`${each.name}${isCrashing ? ', crashing after each record' : ''}`, async () => {
       const driver = new TaskDriver()
       joined(driver, each)
-      const output: string[][] = []
+      const output: (readonly string[])[] = []
       for (const [timeMs, side, value] of each.input) {
         const before = driver.outputs('joined').length
         driver.publish(side === 'left' ? Left : Right, 'k', value, timeMs)
@@ -84,7 +84,7 @@ for (const each of joinCases) {
         }
         await driver.run()
         if (isCrashing) await driver.crashAll()
-        output.push(driver.outputs<string>('joined').slice(before) as string[])
+        output.push(driver.outputs<string>('joined').slice(before))
       }
       assert.equal(output, each.output)
       if (!isCrashing) assert.is(driver.dropped.length, each.late ?? 0)

@@ -56,11 +56,11 @@ export class TaskDriver {
   }
 
   stream<Out, In>(event: EventDefinition<Out, In>, timestamp?: (payload: Out) => number): KeyedStream<Out> {
-    return eventStream<Out>(this.#builder, event as AnyEvent, timestamp)
+    return eventStream<Out>(this.#builder, event, timestamp)
   }
 
   table<Out, In>(event: EventDefinition<Out, In>, store: string): Table<Out> {
-    return eventTable<Out>(this.#builder, event as AnyEvent, { store })
+    return eventTable<Out>(this.#builder, event, { store })
   }
 
   /** Stores an event as a publisher would; `null` is a tombstone. */
@@ -72,7 +72,7 @@ export class TaskDriver {
   ): void {
     const value = payload === null ? null : (event.codec.encode(payload) as Uint8Array)
     this.#append({
-      ...this.#envelope(event as AnyEvent),
+      ...this.#envelope(event),
       topic: event.topic.name,
       key: key === null ? null : Buffer.from(key),
       value,
@@ -191,8 +191,7 @@ export class TaskDriver {
         },
       },
     }
-    for (const spec of this.topology.stores.values())
-      stores.set(spec.name, await openStore(spec, opening as never))
+    for (const spec of this.topology.stores.values()) stores.set(spec.name, await openStore(spec, opening))
     const running: Running = {
       stores,
       task: new Task({
