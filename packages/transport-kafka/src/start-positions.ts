@@ -116,7 +116,7 @@ export function outOfRange(
 }
 
 /** A position that a group has committed. */
-export interface CommittedPosition {
+interface CommittedPosition {
   readonly position: number
   /** Undefined where another client committed it. */
   readonly partitionsAtStart: number | undefined
