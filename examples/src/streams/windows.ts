@@ -27,7 +27,9 @@ shown
     ad: show.ad,
     afterMs: click.at - show.at,
   }))
-  .forEach(({ ad, afterMs }) => void print(`${ad} was clicked after ${afterMs} ms`))
+  .forEach(({ ad, afterMs }) => {
+    print(`${ad} was clicked after ${afterMs} ms`)
+  })
 
 await bus.start()
 await bus.publish(Shown, { ad: 'boots', at: 1_000 })

@@ -1,4 +1,5 @@
 import type { EventContext } from '../context.js'
+import { BusbarError } from '../error.js'
 import { Fifo } from '../fifo.js'
 import type { OpenStream, StreamSubscription } from './stream-source.js'
 
@@ -35,7 +36,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
         this.#subscription ??= this.#open(this.#handle, () => this.#end())
       } catch (thrown) {
         this.#hasEnded = true
-        reject(thrown)
+        reject(BusbarError.from(thrown, 'INTERNAL', 'subscribing'))
       }
       this.#nextTurn()
     })

@@ -34,7 +34,7 @@ export class Streams {
           const named = options.name === undefined ? {} : { name: `${options.name}/${event.name}` }
           subscriptions.push(
             this.#subscribe(event, { ...options, ...named }, (_payload, context) =>
-              handle(new Received(event, context as never), context),
+              handle(new Received(event, context), context),
             ),
           )
         }
