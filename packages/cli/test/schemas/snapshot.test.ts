@@ -61,7 +61,7 @@ test('an incompatible change fails with the field and the rule, and push leaves 
   }
   assert.match((await workspace.run(push)).err, /nothing was pushed/)
   assert.is(await workspace.read('s.json'), before)
-  assert.equal((await readdir(workspace.folder)).sort(), ['m.js', 'node_modules', 'package.json', 's.json'])
+  assert.equal((await readdir(workspace.folder)).sort(), ['again-m.js', 'm.js', 'node_modules', 'package.json', 's.json'])
 })
 
 test('one incompatible schema keeps the others from being pushed', async () => {
