@@ -23,7 +23,6 @@ export const everyName = {
 
 /** Contracts that a document could be spoilt by. */
 export const surprises = {
-  'no contracts': [],
   'names that are no keys': [
     defineEvent('größe/a~b', { topic: 'sizes' }),
     defineEvent('größe?a~b', { topic: 'sizes', schema: z.object({ a: z.string() }) }),
