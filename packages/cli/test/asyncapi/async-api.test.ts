@@ -3,14 +3,7 @@ import { BusbarError, defineEvent } from '@busbar/core'
 import { definitionOf, parseSchema } from '@busbar/core/avro'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import {
-  Bare,
-  contracts,
-  described,
-  GetUser,
-  UserCreated,
-  userRecord,
-} from '../support/contracts.js'
+import { Bare, contracts, described, GetUser, UserCreated, userRecord } from '../support/contracts.js'
 import { everyName, surprises, unreachable } from '../support/surprises.js'
 import { at, keysAt } from '../support/walk.js'
 import { headersOf } from '../support/written-headers.js'
@@ -151,6 +144,14 @@ test('a role of an unknown contract is refused', () => {
       error.code === 'CONFIG_INVALID' &&
       /user\.creatd.*bare/.test(error.message),
   )
+})
+
+test('versions of one event make the same document in either order', () => {
+  const old = defineEvent('e', { schema: described({ format: 'avro', definition: 'int' }) })
+  const current = defineEvent('e', { schema: described({ format: 'avro', definition: 'long' }) })
+  const document = asyncApi([old, current], options)
+  assert.equal(keysAt(document, 'components', 'messages'), ['e', 'e-2'])
+  assert.equal(asyncApi([current, old], options), document)
 })
 
 test('the order and the number of times that contracts are given make no difference', () => {

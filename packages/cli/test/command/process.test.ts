@@ -12,7 +12,10 @@ const manyEvents = `import { defineEvent } from '@busbar/core'
   export const all = Array.from({ length: 3000 }, (_, n) => defineEvent('event.' + n))`
 
 test('the exit code tells fine, incompatible and failed apart', async () => {
-  await using workspace = await Workspace.create({ 'm.js': eventModule([id]), 'n.js': eventModule([id, age]) })
+  await using workspace = await Workspace.create({
+    'm.js': eventModule([id]),
+    'n.js': eventModule([id, age]),
+  })
   const check = (module: string, snapshot: string) =>
     workspace.runProcess(['schemas', 'check', module, '--snapshot', snapshot])
   const pushed = await workspace.runProcess(['schemas', 'push', 'm.js', '--snapshot', 's.json'])

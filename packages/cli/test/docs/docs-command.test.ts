@@ -57,6 +57,24 @@ test('several modules, CommonJS among them, make one document; a contract counts
   assert.equal([code, err], [0, 'x.json: 4 contracts\n'])
 })
 
+test('contracts are found in the getters by which compiled CommonJS modules hand on exports', async () => {
+  await using workspace = await Workspace.create({
+    'inner.cjs': `
+      Object.defineProperty(exports, '__esModule', { value: true })
+      const a = require('@busbar/core').defineEvent('a')
+      Object.defineProperty(exports, 'A', { enumerable: true, get: () => a })`,
+    'outer.cjs': `exports.nested = require('./inner.cjs')`,
+  })
+  const { code, err } = await workspace.run(['docs', 'outer.cjs', '--out', 'x.json'])
+  assert.equal([code, err], [0, 'x.json: 1 contract\n'])
+})
+
+test('one contract that two modules define alike is one', async () => {
+  await using workspace = await Workspace.create({ 'a.js': requestModule, 'b.js': requestModule })
+  const { code, err } = await workspace.run(['docs', 'a.js', 'b.js', '--out', 'x.json'])
+  assert.equal([code, err], [0, 'x.json: 2 contracts\n'])
+})
+
 const faults: readonly (readonly [title: string, module: string, message: RegExp])[] = [
   ['a module that throws', `throw new Error('no database')`, /m\.js could not be loaded: Error: no database/],
   ['a syntax error', 'export const = 1', /m\.js could not be loaded: SyntaxError/],

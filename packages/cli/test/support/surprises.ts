@@ -86,6 +86,7 @@ export const unreachable = [
   { properties: { a: { $ref: '#anchor' } } },
   { properties: { a: { $ref: 'other.json#/a' } } },
   { $dynamicRef: '#node' },
+  { properties: { a: { $id: 'https://example.com/a', $ref: '#/definitions/b' } } },
   { default: { $ref: '#/definitions/data' } },
   { enum: [1, [{ $ref: 'x' }]] },
 ]

@@ -64,11 +64,7 @@ export class Workspace implements AsyncDisposable {
   }
 
   /** As a program of its own, for what only a process has; `then` is what a shell does with it. */
-  runProcess(
-    args: readonly string[],
-    env: Readonly<Record<string, string>> = {},
-    then = '',
-  ): Promise<Ran> {
+  runProcess(args: readonly string[], env: Readonly<Record<string, string>> = {}, then = ''): Promise<Ran> {
     const script = `"$0" "$@" ${then}`
     // Of the environment only what Node needs: what the machine's says about registries is none of these tests.
     const options = { cwd: this.folder, maxBuffer: 100_000_000, env: { PATH: process.env['PATH'], ...env } }
