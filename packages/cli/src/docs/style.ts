@@ -21,8 +21,8 @@ th { color: var(--soft); font-weight: normal; }
 @media (max-width: 40rem) {
   thead { display: none; }
   tr { display: block; border-bottom: 1px solid var(--line); padding: .5rem 0; }
-  td { display: grid; grid-template-columns: 5.5rem minmax(0, 1fr); gap: 1rem; border: 0; padding: .1rem 0; }
-  td::before { content: attr(data-column); color: var(--soft); }
+  td { display: grid; grid-template-columns: 6rem minmax(0, 1fr); gap: .75rem; border: 0; padding: .1rem 0; }
+  td::before { content: attr(data-column); color: var(--soft); white-space: nowrap; }
   td:empty { display: none; }
 }
 `

@@ -54,13 +54,13 @@ export class Workspace implements AsyncDisposable {
 
   /** In this process: what is loaded and printed is the same, and it takes a hundredth of the time. */
   async run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-    let out = ''
-    let err = ''
+    const out: string[] = []
+    const err: string[] = []
     const code = await main(
       args.map(arg => this.#latest.get(arg) ?? arg),
-      { out: text => void (out += text), err: text => void (err += text), env, cwd: this.folder },
+      { out: text => void out.push(text), err: text => void err.push(text), env, cwd: this.folder },
     )
-    return { code, out, err }
+    return { code, out: out.join(''), err: err.join('') }
   }
 
   /** As a program of its own, for what only a process has; `then` is what a shell does with it. */
