@@ -116,7 +116,7 @@ export function busSettings(options: BusOptions): BusSettings {
 }
 
 function registryOf({ registry }: BusOptions): SchemaRegistry | undefined {
-  if (registry === undefined || typeof registry.idOf === 'function') return registry
+  if (registry === undefined || typeof registry?.idOf === 'function') return registry
   throw new BusbarError(
     'CONFIG_INVALID',
     'createBus: option "registry" must be a schema registry, for example memoryRegistry() of @busbar/schema-registry',
@@ -124,14 +124,12 @@ function registryOf({ registry }: BusOptions): SchemaRegistry | undefined {
 }
 
 function publishesOf({ publishes = [] }: BusOptions): readonly (AnyEvent | AnyRequest)[] {
-  for (const each of publishes) {
-    if (each?.kind === 'event' || each?.kind === 'request') continue
-    throw new BusbarError(
-      'CONFIG_INVALID',
-      'createBus: option "publishes" lists events and requests, made by defineEvent and defineRequest',
-    )
-  }
-  return publishes
+  const isList = Array.isArray(publishes as unknown)
+  if (isList && publishes.every(each => each?.kind === 'event' || each?.kind === 'request')) return publishes
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    'createBus: option "publishes" lists events and requests, made by defineEvent and defineRequest',
+  )
 }
 
 /** Options of every kind of subscription. */
