@@ -124,7 +124,8 @@ function registryOf({ registry }: BusOptions): SchemaRegistry | undefined {
 }
 
 function publishesOf({ publishes = [] }: BusOptions): readonly (AnyEvent | AnyRequest)[] {
-  const isList = Array.isArray(publishes as unknown)
+  const given: unknown = publishes
+  const isList = Array.isArray(given)
   if (isList && publishes.every(each => each?.kind === 'event' || each?.kind === 'request')) return publishes
   throw new BusbarError(
     'CONFIG_INVALID',
