@@ -126,7 +126,7 @@ export function busSettings(options: BusOptions): BusSettings {
 }
 
 function registryOf({ registry }: BusOptions): SchemaRegistry | undefined {
-  if (registry === undefined || typeof registry.idOf === 'function') return registry
+  if (registry === undefined || typeof registry?.idOf === 'function') return registry
   throw new BusbarError(
     'CONFIG_INVALID',
     'createBus: option "registry" must be a schema registry, for example memoryRegistry() of @busbar/schema-registry',
@@ -142,14 +142,13 @@ function stateOf({ state = memoryState() }: BusOptions): StateProvider {
 }
 
 function publishesOf({ publishes = [] }: BusOptions): readonly (AnyEvent | AnyRequest)[] {
-  for (const each of publishes) {
-    if (each?.kind === 'event' || each?.kind === 'request') continue
-    throw new BusbarError(
-      'CONFIG_INVALID',
-      'createBus: option "publishes" lists events and requests, made by defineEvent and defineRequest',
-    )
-  }
-  return publishes
+  const given: unknown = publishes
+  const isList = Array.isArray(given)
+  if (isList && publishes.every(each => each?.kind === 'event' || each?.kind === 'request')) return publishes
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    'createBus: option "publishes" lists events and requests, made by defineEvent and defineRequest',
+  )
 }
 
 /** Options of every kind of subscription. */

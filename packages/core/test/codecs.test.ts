@@ -186,4 +186,12 @@ test('options that are no registry and no contracts are refused', () => {
   assert.match(publishes.message, /option "publishes" lists events and requests/)
 })
 
+test('an option that is null, or one contract without a list, is refused by its name', () => {
+  const make = (options: object) => () => createBus({ name: 'b', transport: memoryTransport(), ...options })
+  assert.match(throws(make({ registry: null }), 'CONFIG_INVALID').message, /option "registry"/)
+  for (const publishes of [null, defineEvent('a'), 'a']) {
+    assert.match(throws(make({ publishes }), 'CONFIG_INVALID').message, /option "publishes"/)
+  }
+})
+
 test.run()

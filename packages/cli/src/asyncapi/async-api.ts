@@ -1,4 +1,4 @@
-import { type Contract, compare, inOrder, type Json } from '../contracts/contract.js'
+import { type Contract, compare, inOneOrder, type Json } from '../contracts/contract.js'
 import { replyChannel, topicChannel } from './channels.js'
 import { headerComponents } from './headers.js'
 import { Keys } from './keys.js'
@@ -42,7 +42,7 @@ export interface AsyncApiDocument {
  * @throws BusbarError `CONFIG_INVALID` where `publishes` or `handles` name what is none of the contracts.
  */
 export function asyncApi(contracts: readonly Contract[], options: AsyncApiOptions): AsyncApiDocument {
-  const ordered = inOrder(contracts)
+  const ordered = inOneOrder(contracts)
   checkRoles(ordered, options)
   const messages = new Messages()
   const keysOf = new Map(ordered.map(contract => [contract, messages.add(contract)]))

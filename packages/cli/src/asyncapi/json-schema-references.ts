@@ -35,19 +35,22 @@ export function rebased(definition: unknown, root: string): unknown {
 class Unreachable extends Error {}
 
 class Rebase {
+  readonly #definition: Json
   readonly #id: string | undefined
   readonly #root: string
 
   constructor(definition: Json, root: string) {
     const { $id } = definition
+    this.#definition = definition
     this.#id = typeof $id === 'string' ? $id.replace(/#$/, '') : undefined
     this.#root = root
   }
 
   schema(value: unknown): unknown {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    // What refers from below an `$id` means what is below it.
+    if (value !== this.#definition && '$id' in value && hasReference(value)) throw new Unreachable()
     const rebasedEntries = Object.entries(value)
-      // An `$id` inside would change what the references beside it mean.
       .filter(([keyword]) => keyword !== '$id')
       .map(([keyword, each]: [string, unknown]) => [keyword, this.#keyword(keyword, each)] as const)
     return Object.fromEntries(rebasedEntries)

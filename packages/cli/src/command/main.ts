@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { BusbarError } from '@busbar/core'
 import { docs } from './docs.js'
 import { Failure } from './failure.js'
@@ -32,6 +33,10 @@ function dispatch(args: readonly string[], io: Io): ExitCode | Promise<ExitCode>
     io.out(overview(isGroup ? group : commands))
     return 0
   }
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-v')) {
+    io.out(`${version()}\n`)
+    return 0
+  }
   if (args.length === 0 || isGroup) {
     io.err(overview(isGroup ? group : commands))
     return 2
@@ -42,6 +47,11 @@ function dispatch(args: readonly string[], io: Io): ExitCode | Promise<ExitCode>
 function isHelp(args: readonly string[]): boolean {
   const end = args.indexOf('--')
   return (end < 0 ? args : args.slice(0, end)).some(arg => arg === '--help' || arg === '-h')
+}
+
+function version(): string {
+  const manifest = createRequire(import.meta.url)('../../package.json') as { readonly version: string }
+  return manifest.version
 }
 
 function overview(listed: readonly Command[]): string {

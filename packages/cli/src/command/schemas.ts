@@ -64,7 +64,8 @@ export const push: Command = {
 Makes each Avro schema of the contracts that the modules export the next version of its subject, unless it is one
 already. If one of them is incompatible, none is pushed.
 
-${sharedHelp}  --compatibility <mode>  of a snapshot that is made now: BACKWARD (default), FORWARD, FULL, each also
+${sharedHelp}  --compatibility <mode>
+                        of a snapshot that is made now: BACKWARD (default), FORWARD, FULL, each also
                         with _TRANSITIVE, or NONE. Later it is changed in the file, for one subject or for all
 
 ${exitHelp}`,
@@ -73,8 +74,10 @@ ${exitHelp}`,
     if (values.compatibility !== undefined && values.snapshot === undefined) {
       throw new Failure('--compatibility is for a snapshot; a registry has its own', { helpOf: this.name })
     }
-    const createAs = oneOf(this.name, 'compatibility', values.compatibility ?? 'BACKWARD', compatibilityModes)
-    const options = { ...storeOptions(this.name, values), createAs }
+    const given = values.compatibility
+    const compatibility =
+      given === undefined ? undefined : oneOf(this.name, 'compatibility', given, compatibilityModes)
+    const options = { ...storeOptions(this.name, values), mayCreate: true, compatibility }
     const all = await examined(modules, options, io)
     const { store, findings, unchecked } = all
     if (!isCompatible(findings)) {

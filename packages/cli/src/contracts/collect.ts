@@ -43,9 +43,13 @@ function insideOf(value: object): readonly unknown[] {
   if (value instanceof Map || value instanceof Set) return [...value.values()]
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== null && prototype !== Object.prototype) return []
-  // A getter may do anything: only those of a module, which are its exports, are read.
-  const isModule = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'Module'
-  return Object.entries(Object.getOwnPropertyDescriptors(value))
+  const properties = Object.getOwnPropertyDescriptors(value)
+  // A getter may do anything: only those of a module, which are its exports, are read; `__esModule` marks one that
+  // was compiled to CommonJS.
+  const isModule =
+    (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'Module' ||
+    (properties as Record<string, PropertyDescriptor | undefined>)['__esModule']?.value === true
+  return Object.entries(properties)
     .filter(([, property]) => property.enumerable)
     .map(([name, property]): unknown =>
       isModule ? (value as Record<string, unknown>)[name] : property.value,

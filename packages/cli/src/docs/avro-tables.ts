@@ -1,5 +1,14 @@
 import type { Json } from '../contracts/contract.js'
-import { type Described, joined, type Piece, type Row, shortName, type Tables, textOf } from './table.js'
+import {
+  type Described,
+  joined,
+  type Piece,
+  type Row,
+  shortName,
+  type Tables,
+  textOf,
+  within,
+} from './table.js'
 
 /** An Avro schema as tables of fields, one for each record. */
 export function avroTables(definition: unknown, tables: Tables): Described {
@@ -36,9 +45,9 @@ class AvroTypes {
       case 'error':
         return this.#record(declared, namespace)
       case 'array':
-        return ['array of ', ...this.type(declared['items'], namespace)]
+        return ['array of ', ...within(this.type(declared['items'], namespace))]
       case 'map':
-        return ['map of ', ...this.type(declared['values'], namespace)]
+        return ['map of ', ...within(this.type(declared['values'], namespace))]
       case 'enum':
         this.#name(declared, namespace, shortName(nameOf(declared)))
         return [`${shortName(nameOf(declared))}: ${listOf(declared['symbols']).map(String).join(' | ')}`]

@@ -83,7 +83,12 @@ function rowOf({ name, type, default: byDefault, isOptional, doc }: Row): string
   const standard = byDefault === undefined ? (isOptional ? 'optional' : 'required') : code(byDefault)
   const cells = [code(name), type.map(pieceOf).join(''), standard, escaped(doc ?? '')]
   // The columns' names: on a narrow screen each cell stands on a line of its own.
-  return `<tr>${cells.map((cell, index) => `<td data-column="${columns[index]}">${cell}</td>`).join('')}</tr>`
+  return `<tr>${cells.map(cellOf).join('')}</tr>`
+}
+
+/** With one element in it, or nothing: a narrow screen lays each element of a cell out by itself. */
+function cellOf(content: string, index: number): string {
+  return `<td data-column="${columns[index]}">${content && `<div>${content}</div>`}</td>`
 }
 
 function pieceOf(piece: Piece): string {

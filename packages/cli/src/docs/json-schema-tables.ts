@@ -1,5 +1,5 @@
 import type { Json } from '../contracts/contract.js'
-import { type Described, joined, type Piece, type Row, type Tables, textOf } from './table.js'
+import { type Described, joined, type Piece, type Row, type Tables, textOf, within } from './table.js'
 
 /** Keywords that limit values, as they stand in the schema. */
 const rules = [
@@ -70,13 +70,14 @@ class JsonTypes {
   #ofKind(kind: string, declared: Json, name: string): readonly Piece[] {
     if (kind === 'array') {
       const items = declared['prefixItems'] ?? declared['items']
-      if (!Array.isArray(items)) return ['array of ', ...this.type(items, `${name}[]`)]
+      if (!Array.isArray(items)) return ['array of ', ...within(this.type(items, `${name}[]`))]
       const each = items.map((item, index) => this.type(item, `${name}[${index}]`))
       return ['[', ...joined(each, ', '), ']']
     }
     if (kind !== 'object') return [kind]
     const { properties, additionalProperties: others } = declared
-    if (properties === undefined && typeof others === 'object') return ['map of ', ...this.type(others, name)]
+    if (properties === undefined && typeof others === 'object')
+      return ['map of ', ...within(this.type(others, name))]
     if (properties === undefined) return ['object']
     const title = textOf(declared['title']) ?? name
     return this.#tables.add(declared, title, textOf(declared['description']), () =>

@@ -1,6 +1,6 @@
 import { type ContractSchema, schemasOf } from '@busbar/core'
 import { Keys } from '../asyncapi/keys.js'
-import { type Contract, inOrder } from '../contracts/contract.js'
+import { type Contract, inOneOrder } from '../contracts/contract.js'
 import { avroTables } from './avro-tables.js'
 import { jsonSchemaTables } from './json-schema-tables.js'
 import { type Table, Tables } from './table.js'
@@ -38,7 +38,7 @@ export interface Part {
 
 export function pageOf(contracts: readonly Contract[], options: PageOptions): Page {
   const anchors = new Keys()
-  return { ...options, entries: inOrder(contracts).map(contract => entryOf(contract, anchors)) }
+  return { ...options, entries: inOneOrder(contracts).map(contract => entryOf(contract, anchors)) }
 }
 
 function entryOf(contract: Contract, anchors: Keys): Entry {

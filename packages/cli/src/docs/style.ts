@@ -9,8 +9,9 @@ body { margin: 0 auto; max-width: 60rem; padding: 1rem; background: var(--ground
 a { color: var(--link); }
 h2 a { color: inherit; text-decoration: none; }
 h2 small { color: var(--soft); font-weight: normal; }
+nav ul { columns: 16rem; padding-left: 1.25rem; }
 section { border-top: 1px solid var(--line); margin-top: 2rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; }
 dt { color: var(--soft); }
 dd { margin: 0; }
 code { background: var(--mark); border-radius: .25rem; padding: .1rem .3rem; font-size: .9em; }
@@ -20,8 +21,8 @@ th { color: var(--soft); font-weight: normal; }
 @media (max-width: 40rem) {
   thead { display: none; }
   tr { display: block; border-bottom: 1px solid var(--line); padding: .5rem 0; }
-  td { display: grid; grid-template-columns: 6rem 1fr; border: 0; padding: .1rem 0; }
-  td::before { content: attr(data-column); color: var(--soft); }
+  td { display: grid; grid-template-columns: 6rem minmax(0, 1fr); gap: .75rem; border: 0; padding: .1rem 0; }
+  td::before { content: attr(data-column); color: var(--soft); white-space: nowrap; }
   td:empty { display: none; }
 }
 `

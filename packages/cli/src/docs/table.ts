@@ -71,6 +71,12 @@ export function joined(types: readonly (readonly Piece[])[], between: string): r
   return types.flatMap((type, index) => (index === 0 ? type : [between, ...type]))
 }
 
+/** A type within another: in parentheses where it is of several parts that could be taken for parts of the other. */
+export function within(type: readonly Piece[]): readonly Piece[] {
+  const isJoined = type.some(piece => typeof piece === 'string' && / [|&] /.test(piece))
+  return isJoined ? ['(', ...type, ')'] : type
+}
+
 export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value.trim() !== '' ? value : undefined
 }

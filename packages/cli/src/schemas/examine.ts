@@ -67,6 +67,7 @@ function findingOf(each: SubjectSchema, history: History, pending: readonly Subj
   const versions = withPending(history.versions, pending)
   const local = compared(each, mode, versions)
   const { unanswered } = history
+  const foreign = versions.filter(({ definition }) => definition === undefined)
   const warnings = [
     ...(unanswered === undefined ? [] : [`compared here alone, since the registry could not: ${unanswered}`]),
     ...local.warnings.map(({ message }) => `warning: ${message}`),
@@ -74,7 +75,10 @@ function findingOf(each: SubjectSchema, history: History, pending: readonly Subj
   if (versions.length === 0) return { ...base, status: 'new', version: undefined }
   const version = versions.at(-1)?.version
   // Where the registry has been asked its word counts; of what is yet to be pushed it knows nothing.
-  const isCompatible = pending.length === 0 && verdict ? verdict.compatible : local.compatible
+  const isCompatible =
+    pending.length === 0 && verdict
+      ? verdict.compatible
+      : local.compatible && (foreign.length === 0 || mode === 'NONE')
   if (!isCompatible) {
     return {
       ...base,
@@ -82,7 +86,11 @@ function findingOf(each: SubjectSchema, history: History, pending: readonly Subj
       version,
       problems: local.problems,
       registryReasons: verdict?.compatible === false ? verdict.reasons : [],
-      notes: [...(pending.length > 0 ? [sharingNote(subject, pending)] : []), ...warnings],
+      notes: [
+        ...foreign.map(each => `version ${each.version} is no Avro schema`),
+        ...(pending.length > 0 ? [sharingNote(each, version, pending)] : []),
+        ...warnings,
+      ],
     }
   }
   const disagreement = local.problems.map(({ message }) => `the registry accepts it, although: ${message}`)
@@ -117,7 +125,14 @@ function compared(
   }
 }
 
-function sharingNote(subject: string, pending: readonly SubjectSchema[]): string {
+function sharingNote(
+  { subject, schema: { recordName } }: SubjectSchema,
+  version: number | undefined,
+  pending: readonly SubjectSchema[],
+): string {
   const others = pending.flatMap(({ contracts }) => contracts).join(', ')
+  if (pending.every(each => each.schema.recordName === recordName)) {
+    return `another schema of ${others} is to become version ${version}: versions are pushed in the order of the modules, and within a module of the names of its exports`
+  }
   return `${subject} is to hold the schema of ${others}, too: for contracts of different records that share a topic use --subjects record or topic-record, here and in createBus`
 }

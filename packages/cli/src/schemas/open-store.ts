@@ -20,8 +20,10 @@ export interface StoreOptions {
   readonly registry: string | undefined
   readonly snapshot: string | undefined
   readonly subjects: Exclude<SubjectNaming, (place: SchemaPlace) => string>
-  /** Given where a snapshot may be made; else one that is missing is a failure. */
-  readonly createAs?: CompatibilityMode | undefined
+  /** Whether a snapshot that is missing is made; else it is a failure. */
+  readonly mayCreate?: boolean
+  /** That of a snapshot that is made: `BACKWARD` unless given. One that is there has to have it, if given. */
+  readonly compatibility?: CompatibilityMode | undefined
 }
 
 export interface OpenStore {
@@ -55,20 +57,27 @@ export async function openStore(options: StoreOptions, io: Io): Promise<OpenStor
 
 async function snapshotStore(
   name: string,
-  { command, createAs }: StoreOptions,
+  { command, mayCreate, compatibility }: StoreOptions,
   io: Io,
 ): Promise<SchemaStore> {
   const path = resolve(io.cwd, name)
   const snapshot = await readSnapshot(path)
-  if (!snapshot && createAs === undefined) {
+  if (!snapshot && !mayCreate) {
     throw new Failure(
       `there is no snapshot ${name}: make it with busbar schemas push <module…> --snapshot ${name}`,
-      {
-        helpOf: command,
-      },
+      { helpOf: command },
     )
   }
-  return new SnapshotStore(name, path, snapshot ?? { compatibility: createAs ?? 'BACKWARD', subjects: {} })
+  if (snapshot && compatibility !== undefined && compatibility !== snapshot.compatibility) {
+    throw new Failure(
+      `${name} has the compatibility ${snapshot.compatibility}: change it in the file, or leave --compatibility away`,
+    )
+  }
+  return new SnapshotStore(
+    name,
+    path,
+    snapshot ?? { compatibility: compatibility ?? 'BACKWARD', subjects: {} },
+  )
 }
 
 function authOf(env: Io['env']): RegistryAuth | undefined {

@@ -38,8 +38,8 @@ export function subjectSchemas(
       }
       const subject = subjectOf(place)
       const key = JSON.stringify([subject, schema.definition])
-      const known = subjects.get(key)
-      subjects.set(key, { subject, schema, contracts: [...(known?.contracts ?? []), name] })
+      const known = subjects.get(key)?.contracts ?? []
+      subjects.set(key, { subject, schema, contracts: [...new Set([...known, name])] })
     }
   }
   const sorted = [...subjects.values()].sort((one, other) => compare(one.subject, other.subject))

@@ -254,4 +254,33 @@ test('the order of contracts makes no difference', () => {
   )
 })
 
+test('a list of alternatives is told from alternatives that are lists', () => {
+  const type = (items: unknown) => ({ type: 'record', name: 'R', fields: [{ name: 'a', type: items }] })
+  const lists: readonly (readonly [definition: unknown, described: string])[] = [
+    [{ type: 'array', items: ['null', 'string'] }, 'array of (null | string)'],
+    [['null', { type: 'array', items: 'string' }], 'null | array of string'],
+    [{ type: 'map', values: ['null', 'string'] }, 'map of (null | string)'],
+    [{ type: 'array', items: { type: 'enum', name: 'E', symbols: ['A', 'B'] } }, 'array of (E: A | B)'],
+  ]
+  for (const [definition, text] of lists) {
+    assert.equal(rowsOf(ofAvro(type(definition))), [['R', `a; ${text}; required; `]])
+  }
+  const either = { anyOf: [{ type: 'string' }, { type: 'null' }] }
+  const properties = {
+    a: { type: 'array', items: either },
+    b: { type: 'object', additionalProperties: either },
+  }
+  const schema = described({ format: 'json-schema', definition: { type: 'object', properties } })
+  assert.equal(rowsOf(pageOf([defineEvent('e', { schema })], options)), [
+    [undefined, 'a; array of (string | null); optional; ', 'b; map of (string | null); optional; '],
+  ])
+})
+
+test('what stands in a cell is one element, so that a narrow screen does not tear it apart', () => {
+  const fields = [{ name: 'a', type: { type: 'array', items: { type: 'record', name: 'S', fields: [] } } }]
+  const page = html(ofAvro({ type: 'record', name: 'R', fields }))
+  assert.match(page, /<td data-column="Type"><div>array of <a href="#e-S">S<\/a><\/div><\/td>/)
+  assert.match(page, /<td data-column="Description"><\/td>/)
+})
+
 test.run()

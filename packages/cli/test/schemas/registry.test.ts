@@ -115,6 +115,23 @@ if (real !== undefined) {
     }
   })
 
+  test('what neither the registry nor the command can compare is not said to be compatible', async () => {
+    const topic = uniqueName('users')
+    await using proxy = await httpProxy({ target: real.url })
+    await using workspace = await Workspace.create({ 'm.js': eventModule([id], { topic }) })
+    const subject = `${topic}-value`
+    const definition = { $schema: 'http://json-schema.org/draft-07/schema#', type: 'object' }
+    await confluentRegistry({ url: real.url }).register(subject, { format: 'json-schema', definition })
+    proxy.intercept(({ path }) =>
+      path.startsWith('/compatibility')
+        ? { status: 422, pieces: ['{"error_code":42201,"message":"too hard"}'] }
+        : 'pass',
+    )
+    const { code, out } = await workspace.run(check, { SCHEMA_REGISTRY_URL: proxy.url })
+    assert.is(code, 1)
+    assert.match(out, /^INCOMPATIBLE .*\n.*version 1 is no Avro schema/)
+  })
+
   test('where the registry refuses what is compatible here, and the other way round, its word counts', async () => {
     const topic = uniqueName('users')
     await using proxy = await httpProxy({ target: real.url })

@@ -49,6 +49,14 @@ test('a compatible change passes check with a note, fails --require-pushed, and 
   assert.is((await workspace.run([...check, '--require-pushed'])).code, 0)
 })
 
+test('--compatibility does not pass for done where the file has another', async () => {
+  await using workspace = await pushed(eventModule([id]), ['--compatibility', 'FULL'])
+  assert.is((await workspace.run([...push, '--compatibility', 'FULL'])).code, 0)
+  const { code, out, err } = await workspace.run([...push, '--compatibility', 'NONE'])
+  assert.equal([code, out], [2, ''])
+  assert.match(err, /s\.json has the compatibility FULL: change it in the file/)
+})
+
 test('an incompatible change fails with the field and the rule, and push leaves the file alone', async () => {
   await using workspace = await pushed(eventModule([id]))
   const before = await workspace.read('s.json')
@@ -61,7 +69,13 @@ test('an incompatible change fails with the field and the rule, and push leaves 
   }
   assert.match((await workspace.run(push)).err, /nothing was pushed/)
   assert.is(await workspace.read('s.json'), before)
-  assert.equal((await readdir(workspace.folder)).sort(), ['m.js', 'node_modules', 'package.json', 's.json'])
+  assert.equal((await readdir(workspace.folder)).sort(), [
+    'again-m.js',
+    'm.js',
+    'node_modules',
+    'package.json',
+    's.json',
+  ])
 })
 
 test('one incompatible schema keeps the others from being pushed', async () => {
@@ -166,6 +180,25 @@ test('two records of one topic do not share a subject, and the message says whic
     assert.is(code, 0)
     assert.equal(Object.keys((JSON.parse(await workspace.read(file)) as Snapshot).subjects), subjects)
   }
+})
+
+test('two versions of one event are pushed in the order in which they are named', async () => {
+  await using workspace = await Workspace.create({
+    'old.js': eventModule([id]),
+    'current.js': eventModule([id, age]),
+  })
+  const both = (...modules: string[]) =>
+    workspace.run(['schemas', 'push', ...modules, '--snapshot', `${modules[0]}.json`])
+  const refused = await both('old.js', 'current.js')
+  assert.is(refused.code, 1)
+  assert.match(
+    refused.out,
+    /another schema of users\.User is to become version 1.*in the order of the modules/,
+  )
+  assert.not.match(refused.out, /--subjects/)
+  const { code, out } = await both('current.js', 'old.js')
+  assert.is(code, 0)
+  assert.match(out, /as version 1.*\n.*as version 2/)
 })
 
 test('one record in two topics is one schema of its subject', async () => {
