@@ -14,7 +14,7 @@ import { randomValue } from './random-values.js'
 const test = suite('checkCompatibility on random schemas')
 const java = await javaAvro()
 
-const SEEDS = Number(process.env['COMPATIBILITY_SEEDS'] ?? 1_500)
+const SEEDS = Number(process.env['COMPATIBILITY_SEEDS'] ?? 1_000)
 
 interface Pair {
   readonly seed: number

@@ -7,7 +7,8 @@ import { closedSessions, outerJoin, type Sided, windowCounts, wordCounts } from 
 const test = suite(
   'random inputs on the in-memory transport: instances crash, join, leave and lose their partitions',
 )
-const seeds = 1_000
+/** Few, as part of the suite; `STREAM_SEEDS=1000` runs what docs/results/streams.md tells of. */
+const seeds = Number(process.env['STREAM_SEEDS'] ?? 150)
 const partitions = 3
 const options = {
   partitions,
@@ -114,7 +115,7 @@ const Returned = defineEvent<string>('returned')
 
 test('records of two topics that change one store: their changes are in the changelog in the order of their processing', () =>
   overSeeds(
-    seeds / 5,
+    Math.ceil(seeds / 5),
     async t => {
       const random = new SeededRandom(t.seed)
       const count = 20 + random.below(40)
