@@ -154,6 +154,7 @@ export class Bus implements AsyncDisposable {
       health: this.#health,
       state: settings.state,
       maxInFlight: settings.maxInFlight,
+      middleware: () => this.#middleware,
       publisher: () => this.#publisher,
       isTaken: group => this.#groups.has(group),
       ready: () => this.#lifecycle.ready,
@@ -503,7 +504,7 @@ export class Bus implements AsyncDisposable {
    */
   deadLetters(group: string = this.name, options: { readonly topics?: readonly string[] } = {}): DeadLetters {
     const { transport, runtime } = this.#settings
-    const topics = options.topics ?? this.#groups.topicsOf(group)
+    const topics = options.topics ?? [...this.#groups.topicsOf(group), ...this.#stateful.topicsOf(group)]
     if (topics.length === 0) {
       throw new BusbarError(
         'CONFIG_INVALID',

@@ -113,10 +113,12 @@ export class DeadLetters {
 
   async #sendBack({ record, origin, group, redrives }: DeadLetter): Promise<void> {
     const topic = redriveTopic(origin.topic, group)
-    await this.#options.ownTopics.ensure({ name: topic, like: origin.topic })
+    const partitions = await this.#options.ownTopics.ensure({ name: topic, like: origin.topic })
+    // Where the state of its key is, whatever its publisher chose the partition by.
+    const partition = origin.partition < partitions ? { partition: origin.partition } : {}
     const headers = { ...withoutReasons(record.headers), [returnHeader.redrives]: String(redrives + 1) }
     await this.#options.transport.send([
-      { topic, key: record.key, value: record.value, timestampMs: record.timestampMs, headers },
+      { topic, ...partition, key: record.key, value: record.value, timestampMs: record.timestampMs, headers },
     ])
   }
 

@@ -126,18 +126,12 @@ export class Groups {
   }
 
   async #ensureReturnTopic(topic: OwnTopic): Promise<boolean> {
-    try {
-      await this.#ownTopics.ensure(topic)
-      return true
-    } catch (thrown) {
-      if (this.#settings.createTopics || !(thrown instanceof BusbarError && thrown.code === 'TOPIC_MISSING'))
-        throw thrown
-      this.#settings.logger.warn(
-        { topic: topic.name },
-        'this topic is missing and may not be created: records cannot come back by it',
-      )
-      return false
-    }
+    if ((await this.#ownTopics.ensureIfAllowed(topic)) !== undefined) return true
+    this.#settings.logger.warn(
+      { topic: topic.name },
+      'this topic is missing and may not be created: records cannot come back by it',
+    )
+    return false
   }
 
   #create(group: string | false, settings: GroupSettings): GroupConsumer {

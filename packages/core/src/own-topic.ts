@@ -52,6 +52,16 @@ export class OwnTopics {
     return ensuring
   }
 
+  /** As {@link ensure}; undefined for one that is missing and may not be created. */
+  async ensureIfAllowed(topic: OwnTopic): Promise<number | undefined> {
+    try {
+      return await this.ensure(topic)
+    } catch (thrown) {
+      if (this.#create || !(thrown instanceof BusbarError && thrown.code === 'TOPIC_MISSING')) throw thrown
+      return undefined
+    }
+  }
+
   async #ensure({ name, like, partitions, config }: OwnTopic): Promise<number> {
     try {
       return await this.#transport.partitions(name)

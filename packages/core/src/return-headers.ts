@@ -58,6 +58,11 @@ export function attemptsBefore(record: InboundRecord): number {
   return returnedNumber(record, returnHeader.attempts)
 }
 
+/** How often a record was replayed from the dead letters; 0 for one that was not. */
+export function redrivesOf(record: InboundRecord): number {
+  return returnedNumber(record, returnHeader.redrives)
+}
+
 /** The subscription that a record comes back to. */
 export function subscriptionOf(record: InboundRecord): string | undefined {
   return textIn(new MessageHeaders(record.headers), returnHeader.subscription)

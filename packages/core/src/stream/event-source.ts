@@ -48,7 +48,10 @@ export function eventTable<V>(builder: TopologyBuilder, event: AnyEvent, options
       if (!isOf(event, record)) return
       if (key === null) return scope.drop('no-key', timestampMs)
       const store = scope.store(options.store)
-      const previous = (await codec.read(await store.get(key)))?.value
+      const stored = await codec.read(await store.get(key))
+      if (scope.cameBack && stored && stored.timestampMs > timestampMs)
+        return scope.drop('superseded', timestampMs)
+      const previous = stored?.value
       const raw = codec.raw(record)
       const value = record.value === null ? undefined : await codec.payload(record, raw)
       if (value === undefined) store.delete(key)

@@ -1,11 +1,16 @@
 import { BusbarError, reasonOf } from '../error.js'
 import { deadLetterTopic, keptForGood } from '../middleware/dead-letter.js'
 import type { OwnTopic } from '../own-topic.js'
-import { returnHeader } from '../return-headers.js'
-import type { Delivery, InboundRecord, OutboundRecord } from '../transport.js'
+import { attemptsBefore, type Origin, returnHeader, subscriptionOf } from '../return-headers.js'
+import type { Delivery, OutboundRecord } from '../transport.js'
 
-/** Where the dead letters of a record's topic go. */
-export function deadLetterTopicOf({ topic }: InboundRecord, group: string): OwnTopic {
+/** What dead letters call the operators of a group: they come back to it as a whole. */
+export function subscriptionOfGroup(group: string): string {
+  return `${group}/streams`
+}
+
+/** Where the dead letters of what was published to a topic go. */
+export function deadLetterTopicOf({ topic }: Origin, group: string): OwnTopic {
   return { name: deadLetterTopic(topic, group), like: topic, config: keptForGood }
 }
 
@@ -15,26 +20,29 @@ export function deadLetterTopicOf({ topic }: InboundRecord, group: string): OwnT
  */
 export function deadLetterOf(
   { record, refused }: Pick<Delivery, 'record' | 'refused'>,
+  origin: Origin,
   group: string,
   thrown: unknown,
   attempts: number,
   nowMs: number,
 ): OutboundRecord {
+  // One that came back may be of a subscription that the group had before.
+  const subscription = (origin !== record && subscriptionOf(record)) || subscriptionOfGroup(group)
   const length = (refused?.times ?? 0) > 1 ? 80 : 2_000
   return {
-    topic: deadLetterTopic(record.topic, group),
+    topic: deadLetterTopic(origin.topic, group),
     key: record.key,
     value: record.value,
     timestampMs: record.timestampMs,
     headers: {
       ...record.headers,
       [returnHeader.group]: group,
-      [returnHeader.subscription]: `${group}/streams`,
-      [returnHeader.attempts]: String(attempts),
-      [returnHeader.originalTopic]: record.topic,
-      [returnHeader.originalPartition]: String(record.partition),
-      [returnHeader.originalOffset]: String(record.offset),
-      [returnHeader.originalTimestamp]: String(record.timestampMs),
+      [returnHeader.subscription]: subscription,
+      [returnHeader.attempts]: String(attemptsBefore(record) + attempts),
+      [returnHeader.originalTopic]: origin.topic,
+      [returnHeader.originalPartition]: String(origin.partition),
+      [returnHeader.originalOffset]: String(origin.offset),
+      [returnHeader.originalTimestamp]: String(origin.timestampMs),
       [returnHeader.errorCode]: thrown instanceof BusbarError ? thrown.code : 'HANDLER_FAILED',
       [returnHeader.errorMessage]: reasonOf(thrown).slice(0, length).toWellFormed(),
       [returnHeader.failedAt]: String(nowMs),

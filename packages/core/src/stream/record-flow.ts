@@ -19,6 +19,8 @@ export type DropReason =
   | 'no-key'
   /** Its event time is no moment from the epoch on. */
   | 'no-time'
+  /** It is for a table, failed and was replayed, and meanwhile its key has a newer value. */
+  | 'superseded'
 
 /** A record that an operator dropped. */
 export interface DroppedRecord {
@@ -36,6 +38,8 @@ export interface DroppedRecord {
 export interface RecordScope {
   /** The record that came. */
   readonly origin: InboundRecord
+  /** Whether it failed for good before, and comes now from the dead letters: later than its place in the log. */
+  readonly cameBack: boolean
   store(name: string): RecordStore
   /** Sends a record with the acknowledgement. */
   send(record: OutboundRecord): void

@@ -3,6 +3,7 @@ import { BusbarError } from '../error.js'
 import type { AnyEvent } from '../event.js'
 import type { Health } from '../health.js'
 import type { Logger } from '../logger.js'
+import type { Middleware } from '../middleware.js'
 import type { OwnTopics } from '../own-topic.js'
 import { untilAborted } from '../runner.js'
 import { type Runtime, sleep } from '../runtime.js'
@@ -11,6 +12,8 @@ import type { Deliver, Transport, TransportEvent, TransportSubscription } from '
 import { deadLetterOf, deadLetterTopicOf } from './failed-record.js'
 import { GroupReader } from './group-reader.js'
 import type { DroppedRecord } from './record-flow.js'
+import { originIn } from './returned-records.js'
+import { checkMiddleware } from './stateful-options.js'
 import type { StoreReader } from './store-reader.js'
 import { TaskRun } from './task-run.js'
 import type { Topology } from './topology.js'
@@ -25,6 +28,8 @@ export interface StatefulGroupOptions {
   readonly logger: Logger
   readonly health: Health
   readonly maxInFlight: number
+  /** That of the bus, final once it starts. */
+  readonly middleware: () => readonly Middleware[]
   readonly from: () => 'earliest' | 'latest'
   readonly onDropped: (dropped: DroppedRecord) => void
   /** Resolves when the bus has started. */
@@ -57,11 +62,19 @@ export class StatefulGroup {
     if (this.#subscription || topology.sources.length === 0) return
     topology.fix()
     this.#refuseTransport()
+    checkMiddleware(topology.group, this.#options.middleware(), this.#options.logger)
     await this.#ensure()
     this.#refuseUnlike()
+    const returns = await this.#ensureReturns()
     const { maxInFlight, from } = this.#options
     this.#subscription = await transport.subscribe(
-      { group: topology.group, topics: topology.inputs, from: from(), maxInFlight, transactional: true },
+      {
+        group: topology.group,
+        topics: [...topology.inputs, ...returns],
+        from: from(),
+        maxInFlight,
+        transactional: true,
+      },
       this.#deliver,
     )
     this.#subscription.closed.catch((thrown: unknown) =>
@@ -134,8 +147,9 @@ export class StatefulGroup {
       onDropped,
       partitionsOf: topic => this.#partitions.get(topic) ?? 0,
       deadLetter: async (delivery, thrown, attempts) => {
-        await ownTopics.ensure(deadLetterTopicOf(delivery.record, topology.group))
-        return deadLetterOf(delivery, topology.group, thrown, attempts, runtime.now())
+        const origin = originIn(topology, delivery.record)
+        await ownTopics.ensure(deadLetterTopicOf(origin, topology.group))
+        return deadLetterOf(delivery, origin, topology.group, thrown, attempts, runtime.now())
       },
       onTrouble: reason => (reason === undefined ? health.clear(() => what) : health.raise(what, reason)),
       after: this.#ending.get(partition) ?? Promise.resolve(),
@@ -187,6 +201,21 @@ export class StatefulGroup {
       await ownTopics.ensure({ name: changelog, like, config: compacted })
     const read = [...topology.inputs, ...[...topology.stores.values()].map(({ changelog }) => changelog)]
     for (const topic of read) this.#partitions.set(topic, await transport.partitions(topic))
+  }
+
+  /** The topics by which dead letters come back; without those that are missing and may not be created. */
+  async #ensureReturns(): Promise<readonly string[]> {
+    const { topology, ownTopics, logger } = this.#options
+    const returns: string[] = []
+    for (const [name, like] of topology.returns) {
+      if ((await ownTopics.ensureIfAllowed({ name, like })) !== undefined) returns.push(name)
+      else
+        logger.warn(
+          { topic: name },
+          'this topic is missing and may not be created: records cannot come back by it',
+        )
+    }
+    return returns
   }
 
   #refuseTransport(): void {

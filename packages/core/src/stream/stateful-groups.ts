@@ -10,6 +10,7 @@ import { eventStream, eventTable, type TimestampOf } from './event-source.js'
 import type { KeyedStream } from './keyed-stream.js'
 import type { DroppedRecord } from './record-flow.js'
 import { StatefulGroup, type StatefulGroupOptions } from './stateful-group.js'
+import { refuseMeaningless } from './stateful-options.js'
 import type { Table } from './table.js'
 import { Topology } from './topology.js'
 import type { TopologyBuilder } from './topology-builder.js'
@@ -60,11 +61,17 @@ export class StatefulGroups {
     return [...this.#groups.values()].map(({ group }) => group)
   }
 
+  /** The topics that a group reads, those of its own between its operators included. */
+  topicsOf(group: string): readonly string[] {
+    return this.#groups.get(group)?.group.topology.inputs ?? []
+  }
+
   has(group: string | false): boolean {
     return group !== false && this.#groups.has(group)
   }
 
   stream<Out, In>(event: EventDefinition<Out, In>, options: StatefulOptions<Out>): KeyedStream<Out> {
+    refuseMeaningless(`stream of ${event.name}`, options)
     const built = this.#built(`stream of ${event.name}`, options.group)
     this.#setFrom(built, options.from)
     if (options.onDropped) built.listeners.add(options.onDropped)

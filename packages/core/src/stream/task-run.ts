@@ -6,6 +6,7 @@ import { type Runtime, sleep } from '../runtime.js'
 import type { Delivery, DeliveryBatch, Effects, OutboundRecord, Transport } from '../transport.js'
 import { type OpenStore, openStore } from './open-task.js'
 import type { DroppedRecord } from './record-flow.js'
+import { ReturnedRecords } from './returned-records.js'
 import { Task } from './task.js'
 import type { TaskStore } from './task-store.js'
 import type { Topology } from './topology.js'
@@ -39,6 +40,7 @@ export class TaskRun {
   /** Resolves when the stores are as their changelogs were at the beginning; never when the ownership ends before. */
   readonly restored: Promise<void>
   readonly #options: TaskRunOptions
+  readonly #returned: ReturnedRecords
   readonly #end = new AbortController()
   readonly #signals = new Set<AbortSignal>()
   readonly #queues = new Map<string, Fifo<Delivery>>()
@@ -53,6 +55,7 @@ export class TaskRun {
 
   constructor(options: TaskRunOptions) {
     this.#options = options
+    this.#returned = new ReturnedRecords(options)
     this.#opening = this.#open()
     this.restored = this.#opening.then(() => (this.#isRestored ? undefined : new Promise<void>(() => {})))
   }
@@ -161,8 +164,9 @@ export class TaskRun {
     for (const [topic, queue] of this.#queues) {
       const head = queue.peek()
       if (!head) continue
+      const record = this.#returned.asPublished(head.record)
       const timeMs =
-        this.#options.topology.sources.find(each => each.topic === topic)?.timeOf(head.record) ?? 0
+        this.#options.topology.sources.find(each => each.topic === record.topic)?.timeOf(record) ?? 0
       if (found !== undefined && timeMs >= foundMs) continue
       found = topic
       foundMs = timeMs
@@ -176,10 +180,19 @@ export class TaskRun {
   }
 
   async #process(delivery: Delivery): Promise<void> {
+    const { record } = delivery
+    const cameBack = this.#returned.cameBack(record)
+    if (cameBack) {
+      const isIgnored = await this.#persist(() => this.#returned.isIgnored(record))
+      if (isIgnored) this.#acknowledge(delivery, { records: [] })
+      if (isIgnored !== false) return
+    }
     for (let attempt = 1; !this.hasEnded; attempt += 1) {
       try {
         if (delivery.refused) throw delivery.refused.error
-        this.#acknowledge(delivery, await (this.#task as Task).process(delivery.record))
+        this.#returned.check(record)
+        const effects = await (this.#task as Task).process(this.#returned.asPublished(record), cameBack)
+        this.#acknowledge(delivery, effects)
         return
       } catch (thrown) {
         if (this.hasEnded) return

@@ -30,11 +30,11 @@ export class Task {
   }
 
   /**
-   * Processes a record: what it leads to is for the transaction that acknowledges it. Rejects as an operator does; then the
+   * Processes a record, one that came back as it was published: what it leads to is for the transaction that acknowledges it. Rejects as an operator does; then the
    * record has changed nothing.
    */
-  async process(record: InboundRecord): Promise<Effects> {
-    const scope = new TaskScope(record, this.#options)
+  async process(record: InboundRecord, cameBack = false): Promise<Effects> {
+    const scope = new TaskScope(record, cameBack, this.#options)
     for (const source of this.#options.sources)
       if (source.topic === record.topic) await source.process(record, scope)
     return this.#conclude(scope)
@@ -86,13 +86,15 @@ export class Task {
 
 class TaskScope implements RecordScope {
   readonly origin: InboundRecord
+  readonly cameBack: boolean
   readonly stores = new Map<TaskStore, RecordStore>()
   readonly sent: OutboundRecord[] = []
   readonly notifications: (() => void)[] = []
   readonly #options: TaskOptions
 
-  constructor(origin: InboundRecord, options: TaskOptions) {
+  constructor(origin: InboundRecord, cameBack: boolean, options: TaskOptions) {
     this.origin = origin
+    this.cameBack = cameBack
     this.#options = options
   }
 

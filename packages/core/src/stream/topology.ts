@@ -1,4 +1,5 @@
 import { BusbarError } from '../error.js'
+import { redriveTopic } from '../middleware/dead-letter.js'
 import type { ContractTopic } from '../topic.js'
 import type { InboundRecord } from '../transport.js'
 import type { RecordScope } from './record-flow.js'
@@ -33,6 +34,11 @@ export class Topology {
   /** The topics that are read. */
   get inputs(): readonly string[] {
     return [...new Set(this.sources.map(({ topic }) => topic))]
+  }
+
+  /** Topics by which dead letters come back, each with the topic whose records they are. */
+  get returns(): ReadonlyMap<string, string> {
+    return new Map(this.inputs.map(topic => [redriveTopic(topic, this.group), topic]))
   }
 
   addSource(source: TopologySource): void {
