@@ -97,7 +97,7 @@ const loadsTypeScript = (process.features as { readonly typescript?: unknown }).
 test('TypeScript is loaded where Node can, and elsewhere it says what to do', async () => {
   const module = `import { defineEvent } from '@busbar/core'\nexport const A = defineEvent<{ a: string }>('a')`
   await using workspace = await Workspace.create({ 'contracts.ts': module })
-  const { code, err } = await workspace.run(['docs', 'contracts.ts', '--out', 'x.md'])
+  const { code, err } = await workspace.runProcess(['docs', 'contracts.ts', '--out', 'x.md'])
   if (!loadsTypeScript) {
     assert.is(code, 2)
     assert.match(err, /compile it first, or for TypeScript use Node 22\.18/)

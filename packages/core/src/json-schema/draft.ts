@@ -47,6 +47,12 @@ export function draftOf(definition: unknown, wanted: Draft | undefined): Draft {
   return named
 }
 
+/** A schema as others read it, who take one without `$schema` for draft-07. */
+export function saying(draft: Draft, definition: object | boolean): object | boolean {
+  if (draft === 'draft-07' || typeof definition === 'boolean' || '$schema' in definition) return definition
+  return { $schema: uris[draft], ...definition }
+}
+
 const metaSchemas: Partial<Record<Draft, Ajv>> = {}
 
 /** Throws a `SCHEMA_INVALID` saying what the specification does not allow. */

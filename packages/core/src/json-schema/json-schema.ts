@@ -5,7 +5,15 @@ import { BusbarError } from '../error.js'
 import { decodeJson, encodeJson } from '../json.js'
 import { jsonDocument } from '../standard-document.js'
 import { describeErrors } from './describe-errors.js'
-import { checkAgainstMetaSchema, type Draft, draftOf, invalidSchema, newAjv, uncompilable } from './draft.js'
+import {
+  checkAgainstMetaSchema,
+  type Draft,
+  draftOf,
+  invalidSchema,
+  newAjv,
+  saying,
+  uncompilable,
+} from './draft.js'
 
 export interface JsonSchemaOptions {
   /** The version of JSON Schema. Default: what `$schema` says, or draft-07. */
@@ -53,7 +61,7 @@ export function jsonSchema(schema: unknown, options: JsonSchemaOptions = {}): Co
   let writing: ValidateFunction | undefined
   return {
     contentType: 'application/json',
-    schema: jsonDocument(definition),
+    schema: jsonDocument(saying(draft, definition)),
     encode: payload => {
       writing ??= compile(false)
       validate(writing, payload)

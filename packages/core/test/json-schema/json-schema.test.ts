@@ -178,6 +178,14 @@ test('the document holds the schema, named by its title', () => {
   assert.not('recordName' in (jsonSchema({ type: 'string' }).schema ?? {}))
 })
 
+test('the document says which version of JSON Schema it is in where the option alone does', () => {
+  const $schema = 'https://json-schema.org/draft/2020-12/schema'
+  const later = jsonSchema({ prefixItems: [true] } as object, { draft: '2020-12' }).schema
+  assert.equal(later?.definition, { $schema, prefixItems: [true] })
+  assert.equal(jsonSchema({ $schema }, { draft: '2020-12' }).schema?.definition, { $schema })
+  assert.equal(jsonSchema({}, { draft: 'draft-07' }).schema?.definition, {})
+})
+
 test('a bus takes it beside a Standard Schema, one per event', async () => {
   await using bus = createBus({ name: 'accounts', transport: memoryTransport() })
   const Described = defineEvent('described', { schema: codec })
