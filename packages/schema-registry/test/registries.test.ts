@@ -47,7 +47,11 @@ test('in memory: NONE takes everything, a level is an option, and another format
 
 test('in memory: a level that is none is refused, where it is an option and later', async () => {
   const level = 'BACKWARDS' as never
-  await rejects(() => memoryRegistry({ compatibility: level }), 'CONFIG_INVALID', /"compatibility" must be one of/)
+  await rejects(
+    () => memoryRegistry({ compatibility: level }),
+    'CONFIG_INVALID',
+    /"compatibility" must be one of/,
+  )
   const registry = memoryRegistry()
   for (const subject of ['users', undefined]) {
     await rejects(() => registry.setCompatibility(level, subject), 'SCHEMA_INVALID')

@@ -132,7 +132,11 @@ test('a conversion may encode with another codec, also while a default is encode
     ],
   } as const
   const Outer = avro(
-    { type: 'record', name: 'Outer', fields: [{ name: 'pair', type: pair, default: { before: 'b', inner: '' } }] },
+    {
+      type: 'record',
+      name: 'Outer',
+      fields: [{ name: 'pair', type: pair, default: { before: 'b', inner: '' } }],
+    },
     { conversions: { sealed } },
   )
   const decoded = Outer.decode(Outer.encode({}) as Uint8Array, Outer.dataSchema)

@@ -51,7 +51,12 @@ test('codecs that share another may be used together, in any order', () => {
 
 test('codecs that share another may stand in different namespaces', () => {
   const Bill = avro({ type: 'record', name: 'Bill', fields: [{ name: 'fee', type: Money }] })
-  const Shop = avro({ type: 'record', name: 'Shop', namespace: 'shop', fields: [{ name: 'fee', type: Money }] })
+  const Shop = avro({
+    type: 'record',
+    name: 'Shop',
+    namespace: 'shop',
+    fields: [{ name: 'fee', type: Money }],
+  })
   const Both = avro({
     type: 'record',
     name: 'Both',
@@ -73,7 +78,7 @@ test('two codecs of one name must be of one schema', () => {
       name: 'Pair',
       fields: [
         { name: 'a', type: Money },
-        { name: 'b', type: type as typeof equal },
+        { name: 'b', type },
       ],
     })
   const { message } = throws(() => pair(other), 'SCHEMA_INVALID')

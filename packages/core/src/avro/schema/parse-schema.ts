@@ -75,6 +75,7 @@ class Parser {
       this.#adopt(known, where)
       return known
     }
+    // One that was made otherwise: a copy, or with another installation of this package.
     const nested = nestedDefinition(definition)
     if (nested !== undefined) return this.parse(nested, '', where)
     return this.#declared(definition as Declaration, namespace, where)
@@ -244,7 +245,8 @@ class Parser {
       const known = this.#named.get(node.name)
       if (known?.node === node) return
       if (!known) this.#named.set(node.name, { node })
-      else if (!isDeepEqual(definitionOf(known.node), definitionOf(node))) throw declaredTwice(where, node.name)
+      else if (!isDeepEqual(definitionOf(known.node), definitionOf(node)))
+        throw declaredTwice(where, node.name)
       // Equal, but of another codec, which may have other options: each place keeps its own.
       else return
     }
