@@ -15,11 +15,14 @@ import type { ResolvedOptions } from './registry-options.js'
 import { writtenForm } from './same-schema.js'
 import { textOf } from './schema-text.js'
 import { sharedSubjectHint } from './shared-subject.js'
+import { Turns } from './turns.js'
 
 /** Ids are four bytes on the wire, and a signed integer in registries. */
 const MAX_ID = 2 ** 31 - 1
 /** Questions of one preload that are under way at a time. */
 const PRELOAD_AT_ONCE = 4
+/** Preloads under way at a time: a start with many subjects must not spend the time limit of its calls in a queue. */
+const PRELOADS_AT_ONCE = 8
 
 /** A registry that remembers: one way to ask it, with caches in front. */
 export class CachedRegistry implements SchemaRegistryClient {
@@ -34,6 +37,7 @@ export class CachedRegistry implements SchemaRegistryClient {
   /** By the schema itself, so that a publish that asks again compares no text. */
   readonly #idsOfDocument = new WeakMap<SchemaDocument, Map<string, number>>()
   readonly #preloads = new Map<string, Promise<void>>()
+  readonly #preloadTurns = new Turns(PRELOADS_AT_ONCE)
 
   constructor(protocol: RegistryProtocol, options: ResolvedOptions) {
     this.name = protocol.name
@@ -78,8 +82,10 @@ export class CachedRegistry implements SchemaRegistryClient {
   preload(subject: string): Promise<void> {
     const underWay = this.#preloads.get(subject)
     if (underWay) return underWay
-    const preload = this.#outage
-      .watch(() => this.#preload(subject))
+    const ask = (): Promise<void> => this.#preload(subject)
+    const preload = this.#preloadTurns
+      // Who had to wait goes by what those before learned; others ask in any case.
+      .take(waited => (waited ? this.#outage.guard(ask) : this.#outage.watch(ask)))
       .finally(() => this.#preloads.delete(subject))
     this.#preloads.set(subject, preload)
     return preload

@@ -34,6 +34,8 @@ export interface ConfluentRegistryOptions extends RegistryOptions {
 }
 
 const WHERE = 'confluentRegistry'
+/** Node fires a timer that is longer at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
 const accept = 'application/vnd.schemaregistry.v1+json, application/vnd.schemaregistry+json, application/json'
 
 /**
@@ -49,7 +51,7 @@ export function confluentRegistry(options: ConfluentRegistryOptions): SchemaRegi
   const protocol = new HttpProtocol(url.href.replace(/\/$/, ''), {
     url,
     tls: { ...options.tls },
-    timeoutMs: numberOption(WHERE, 'timeoutMs', options.timeoutMs ?? 5_000, 1),
+    timeoutMs: numberOption(WHERE, 'timeoutMs', options.timeoutMs ?? 5_000, 1, LONGEST_TIMER),
     maxResponseBytes: numberOption(WHERE, 'maxResponseBytes', options.maxResponseBytes ?? 10 * 2 ** 20, 1),
     headers: headersOf(options),
   })
@@ -78,6 +80,9 @@ function headersOf({ auth, headers = {} }: ConfluentRegistryOptions) {
     ...headers,
   }
   if (auth === undefined) return () => always
+  if (typeof auth !== 'object' || auth === null) {
+    throw invalidOption(WHERE, 'auth', 'must have "username" and "password", or "token"')
+  }
   if ('token' in auth) {
     const { token } = auth
     if (typeof token === 'string' && token !== '')
@@ -96,10 +101,13 @@ function headersOf({ auth, headers = {} }: ConfluentRegistryOptions) {
 }
 
 async function askForToken(token: () => string | Promise<string>): Promise<string> {
+  const what = `${WHERE}: the function in option "auth.token"`
+  let given: unknown
   try {
-    return await token()
+    given = await token()
   } catch (cause) {
-    const why = `${WHERE}: the function in option "auth.token" failed: ${reasonOf(cause)}`
-    throw new BusbarError('REGISTRY_UNAVAILABLE', why, { cause })
+    throw new BusbarError('REGISTRY_UNAVAILABLE', `${what} failed: ${reasonOf(cause)}`, { cause })
   }
+  if (typeof given === 'string' && given !== '') return given
+  throw new BusbarError('REGISTRY_UNAVAILABLE', `${what} gave no text`)
 }

@@ -1,5 +1,5 @@
 import { BusbarError, reasonOf } from '@busbar/core'
-import { definitionOf, parseSchema } from '@busbar/core/avro'
+import { compatibilityModes, definitionOf, parseSchema } from '@busbar/core/avro'
 import { verdictOf } from './memory-verdicts.js'
 import type { RegistryProtocol, SchemaText } from './protocol.js'
 import { resolveReferences } from './references.js'
@@ -81,6 +81,10 @@ export class MemoryProtocol implements RegistryProtocol {
   }
 
   async setCompatibility(level: CompatibilityLevel, subject: string | undefined): Promise<void> {
+    if (!compatibilityModes.includes(level)) {
+      const levels = compatibilityModes.join(', ')
+      throw new BusbarError('SCHEMA_INVALID', `schema registry ${NAME}: a level is one of ${levels}`)
+    }
     if (subject === undefined) this.#level = level
     else this.#levels.set(subject, level)
   }

@@ -1,7 +1,8 @@
+import { compatibilityModes } from '@busbar/core/avro'
 import { CachedRegistry } from './cached-registry.js'
 import { MemoryProtocol } from './memory-protocol.js'
 import type { CompatibilityLevel, SchemaRegistryClient } from './registry-client.js'
-import { type RegistryOptions, resolveOptions } from './registry-options.js'
+import { invalidOption, type RegistryOptions, resolveOptions } from './registry-options.js'
 
 export interface MemoryRegistryOptions extends RegistryOptions {
   /** The global compatibility level. Default: `BACKWARD`, as Confluent's registry has it. */
@@ -16,5 +17,9 @@ export interface MemoryRegistryOptions extends RegistryOptions {
  */
 export function memoryRegistry(options: MemoryRegistryOptions = {}): SchemaRegistryClient {
   const resolved = resolveOptions('memoryRegistry', options)
-  return new CachedRegistry(new MemoryProtocol(options.compatibility ?? 'BACKWARD'), resolved)
+  const { compatibility = 'BACKWARD' } = options
+  if (!compatibilityModes.includes(compatibility)) {
+    throw invalidOption('memoryRegistry', 'compatibility', `must be one of ${compatibilityModes.join(', ')}`)
+  }
+  return new CachedRegistry(new MemoryProtocol(compatibility), resolved)
 }

@@ -51,10 +51,17 @@ export function resolveOptions(where: string, options: RegistryOptions): Resolve
   }
 }
 
-/** A number of at least `least`. @throws BusbarError `CONFIG_INVALID` that names the option. */
-export function numberOption(where: string, name: string, value: number, least: number): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= least) return value
-  throw invalidOption(where, name, `must be a number of at least ${least}`)
+/** A number of at least `least`, and of at most `most`. @throws BusbarError `CONFIG_INVALID` that names the option. */
+export function numberOption(
+  where: string,
+  name: string,
+  value: number,
+  least: number,
+  most = Number.MAX_VALUE,
+): number {
+  if (typeof value === 'number' && value >= least && value <= most) return value
+  const limit = most === Number.MAX_VALUE ? '' : `, and of at most ${most}`
+  throw invalidOption(where, name, `must be a number of at least ${least}${limit}`)
 }
 
 export function invalidOption(where: string, name: string, rule: string): BusbarError {

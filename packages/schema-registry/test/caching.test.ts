@@ -1,5 +1,7 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { RegisteredSchema } from '@busbar/core'
-import type { SchemaRegistryClient } from '@busbar/schema-registry'
+import { confluentRegistry, type SchemaRegistryClient } from '@busbar/schema-registry'
 import { deadline, eventually, registryForTests, uniqueName } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -181,6 +183,31 @@ cacheTest('an equal schema is found behind references too', async ({ client, dir
   const given = await direct.register(person, avroSchema(personText('x.Address'), [reference]))
   // A contract's schema is complete in itself.
   assert.is(await client().idOf(person, avroSchema(personText(addressText))), given)
+})
+
+test('a start with many subjects does not run into the time limit of its own queue', async () => {
+  let asked = 0
+  let isHanging = false
+  const server = createServer((_, response) => {
+    asked++
+    if (!isHanging) setTimeout(() => response.setHeader('content-type', 'application/json').end('[]'), 50)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  try {
+    const subjects = Array.from({ length: 120 }, (_, index) => `subject-${index}`)
+    const registry = confluentRegistry({ url, timeoutMs: 250 })
+    await Promise.all(subjects.map(subject => registry.preload(subject)))
+    assert.is(asked, 120)
+    isHanging = true
+    const start = performance.now()
+    const ends = await Promise.allSettled(subjects.map(subject => registry.preload(subject)))
+    assert.ok(ends.every(({ status }) => status === 'rejected'))
+    assert.ok(performance.now() - start < 1_000, 'those that wait for their turn learn that nobody answers')
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
 })
 
 test.run()

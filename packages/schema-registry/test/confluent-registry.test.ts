@@ -192,6 +192,8 @@ faultTest('a token that never comes is given up in time', async ({ client }) => 
     'REGISTRY_UNAVAILABLE',
     /option "auth.token" failed: no such client/,
   )
+  const nothing = client({ auth: { token: () => undefined as never } })
+  await rejects(() => nothing.subjects(), 'REGISTRY_UNAVAILABLE', /option "auth.token" gave no text/)
 })
 
 faultTest(
@@ -263,6 +265,9 @@ test('options that are wrong are named', async () => {
     [{ url: `not a url ${SECRET}` }, /option "url" must be a URL/],
     [{ url: `${url}?token=${SECRET}` }, /must end with its path/],
     [{ url, timeoutMs: 0 }, /"timeoutMs"/],
+    [{ url, timeoutMs: 2 ** 31 }, /"timeoutMs" must be a number of at least 1, and of at most 2147483647/],
+    [{ url, timeoutMs: Number.POSITIVE_INFINITY }, /"timeoutMs"/],
+    [{ url, auth: null }, /option "auth" must have/],
     [{ url, cache: { entries: Number.NaN } }, /"cache.entries"/],
     [{ url, subjects: 'toString' }, /"subjects" must be "topic"/],
     [{ url, autoRegister: 'yes' }, /"autoRegister"/],

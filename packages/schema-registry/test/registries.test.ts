@@ -45,6 +45,20 @@ test('in memory: NONE takes everything, a level is an option, and another format
   assert.match(error.message, /^schema registry in memory: the schema is not accepted: /)
 })
 
+test('in memory: a level that is none is refused, where it is an option and later', async () => {
+  const level = 'BACKWARDS' as never
+  await rejects(
+    () => memoryRegistry({ compatibility: level }),
+    'CONFIG_INVALID',
+    /"compatibility" must be one of/,
+  )
+  const registry = memoryRegistry()
+  for (const subject of ['users', undefined]) {
+    await rejects(() => registry.setCompatibility(level, subject), 'SCHEMA_INVALID')
+  }
+  assert.is(await registry.compatibility('users'), 'BACKWARD')
+})
+
 test('in memory: a refusal names the field and the rule', async () => {
   const registry = memoryRegistry()
   await registry.register('users', userSchema([]))

@@ -5,15 +5,16 @@ import { checkDefaults } from './default-value.js'
 import { fingerprintOf, knownSchemas } from './fingerprint.js'
 import type { AvroOptions } from './options.js'
 import { registeredCodec } from './registered-codec.js'
+import { codecNodes } from './schema/codec-nodes.js'
 import { parseSchema } from './schema/parse-schema.js'
 import type { SchemaNode } from './schema/schema-node.js'
 import { definitionOf } from './schema/schema-text.js'
-import { type Shape, shapeOf } from './shape.js'
+import { shapeOf } from './shape.js'
 import type { AvroCodec } from './types/avro-schema.js'
 import { Encoder } from './write/encoder.js'
 
-/** What each codec was made with: it keeps that where it stands for a schema inside of another. */
-const optionsByCodec = new WeakMap<object, AvroOptions>()
+/** What the codec of each schema was made with: it keeps that where it stands for a schema inside of others, however deep. */
+const optionsOf = new WeakMap<SchemaNode, AvroOptions>()
 
 /**
  * A codec for an Avro schema (Avro 1.12), which gives payloads their type.
@@ -28,7 +29,9 @@ const optionsByCodec = new WeakMap<object, AvroOptions>()
  * @throws BusbarError `SCHEMA_INVALID` for a schema that Avro does not allow, naming the place.
  */
 export const avro = ((schema: unknown, options: AvroOptions = {}) => {
-  const { node, shape } = understood(schema, options)
+  const node = parseSchema(schema)
+  const shape = shapeOf(node, options, inner => optionsOf.get(inner))
+  checkDefaults(shape)
   const encoder = new Encoder(shape)
   const dataSchema = fingerprintOf(node)
   const decode = bareDecoding({ node, shape, dataSchema, knownWriters: options.knownWriters ?? [] })
@@ -47,18 +50,9 @@ export const avro = ((schema: unknown, options: AvroOptions = {}) => {
     registered: (registry, subject) =>
       registeredCodec({ registry, subject, document, shape, encoder, decodeBare: decode }),
   }
-  optionsByCodec.set(codec, options)
+  codecNodes.set(codec, node)
+  // A codec of a codec has its schema, and so its types.
+  if (!optionsOf.has(node)) optionsOf.set(node, options)
   knownSchemas.set(dataSchema, node)
   return codec
 }) as AvroFunction
-
-function understood(
-  schema: unknown,
-  options: AvroOptions,
-): { readonly node: SchemaNode; readonly shape: Shape } {
-  const nested = new Map<SchemaNode, AvroOptions>()
-  const node = parseSchema(schema, [], (codec, inner) => nested.set(inner, optionsByCodec.get(codec) ?? {}))
-  const shape = shapeOf(node, options, inner => nested.get(inner))
-  checkDefaults(shape)
-  return { node, shape }
-}

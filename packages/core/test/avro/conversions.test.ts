@@ -22,6 +22,8 @@ const minutes = defineConversion<number, string>({
     return `${Math.floor(raw / 60)}:${raw % 60}`
   },
 })
+const text = { name: 'text', type: 'string', default: 'a default of some length' } as const
+
 const shift = {
   type: 'record',
   name: 'Shift',
@@ -113,6 +115,32 @@ test('a conversion may encode with another codec', () => {
   )
   const value = { a: 'first', p: ['x'.repeat(50), 'y'], z: 'last' }
   assert.equal(roundTrip(Outer, value), value)
+})
+
+test('a conversion may encode with another codec, also while a default is encoded', () => {
+  const Inner = avro({ type: 'record', name: 'Inner', fields: [text] })
+  const sealed = defineConversion<Uint8Array, object>({
+    toAvro: value => Inner.encode(value) as Uint8Array,
+    fromAvro: bytes => (bytes.length === 0 ? {} : Inner.decode(bytes, Inner.dataSchema)),
+  })
+  const pair = {
+    type: 'record',
+    name: 'Pair',
+    fields: [
+      { name: 'before', type: 'string' },
+      { name: 'inner', type: { type: 'bytes', logicalType: 'sealed' } },
+    ],
+  } as const
+  const Outer = avro(
+    {
+      type: 'record',
+      name: 'Outer',
+      fields: [{ name: 'pair', type: pair, default: { before: 'b', inner: '' } }],
+    },
+    { conversions: { sealed } },
+  )
+  const decoded = Outer.decode(Outer.encode({}) as Uint8Array, Outer.dataSchema)
+  assert.equal(decoded, { pair: { before: 'b', inner: { text: 'a default of some length' } } })
 })
 
 test.run()

@@ -178,7 +178,16 @@ test('a payload that contains itself, or is too deep for readers, is refused', (
   assert.is(refusal(List, loop), 'this payload is no L: nested too deep, or contains itself')
   const nested = (depth: number): object => (depth === 1 ? {} : { next: nested(depth - 1) })
   assert.equal(JSON.stringify(roundTrip(List, nested(500))).length, '{"next":}'.length * 500 + 'null'.length)
-  assert.match(refusal(List, nested(501)), /nested deeper than 500 records/)
+  assert.match(refusal(List, nested(501)), /no reader accepts .*: more than 500 records in one another/)
+})
+
+test('more items without bytes than readers accept are refused', () => {
+  const empty = record('Empty', field('nothing', 'null'))
+  const List = untyped(record('Empties', field('items', ['null', { type: 'array', items: empty }])))
+  const items = (count: number) => ({ items: Array.from({ length: count }, () => ({ nothing: null })) })
+  assert.equal(roundTrip(List, items(4_000)), items(4_000))
+  const message = /^no reader accepts this payload of Empties: more than 10000 items without bytes/
+  assert.match(refusal(List, items(20_000)), message)
 })
 
 test('the payload is as the getters give it, or refused', () => {

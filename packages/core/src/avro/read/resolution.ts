@@ -33,6 +33,7 @@ export function readType(writer: SchemaNode, reader: Shape): TapType {
 
 class Resolver {
   readonly #records = new Map<SchemaNode, Map<RecordShape, RecordReader>>()
+  readonly #refused = new Map<RecordReader, BusbarError>()
 
   /** `where` is the reader's field, for messages. */
   of(writer: SchemaNode, reader: Shape, where: string): TapType {
@@ -100,6 +101,8 @@ class Resolver {
     if (!namesMatch(writer, reader)) throw otherName(writer, reader, where)
     const known = this.#records.get(writer) ?? new Map<RecordShape, RecordReader>()
     const before = known.get(reader)
+    const refusal = before && this.#refused.get(before)
+    if (refusal) throw refusal
     if (before) return before
     const step = new RecordReader()
     this.#records.set(writer, known.set(reader, step))
@@ -107,7 +110,10 @@ class Resolver {
       return this.#fields(writer, reader, step)
     } catch (error) {
       // What already refers to this record, from a branch of a union, must not read it as if nothing were wrong.
-      if (error instanceof BusbarError) step.type = new Unreadable(error)
+      if (error instanceof BusbarError) {
+        step.type = new Unreadable(error)
+        this.#refused.set(step, error)
+      }
       throw error
     }
   }

@@ -1,3 +1,4 @@
+import { codecNodes } from './codec-nodes.js'
 import {
   type Declaration,
   fieldType,
@@ -17,20 +18,16 @@ import {
   type RecordNode,
   type SchemaNode,
 } from './schema-node.js'
+import { definitionOf } from './schema-text.js'
 
 /**
  * Parses an Avro schema (Avro 1.12, "Schema Declaration"). A codec made by `avro()` may stand for a schema inside.
  *
  * @param references schemas whose names it may use, each after those that it needs itself.
- * @param onCodec is told of each codec inside, with the node that its schema became.
  * @throws BusbarError `SCHEMA_INVALID` saying where in the schema and why.
  */
-export function parseSchema(
-  definition: unknown,
-  references: readonly unknown[] = [],
-  onCodec: (codec: object, node: SchemaNode) => void = () => {},
-): SchemaNode {
-  const parser = new Parser(onCodec)
+export function parseSchema(definition: unknown, references: readonly unknown[] = []): SchemaNode {
+  const parser = new Parser()
   for (const reference of references) parser.parse(reference, '', 'a referenced schema')
   return parser.parse(definition, '', 'the schema')
 }
@@ -49,13 +46,9 @@ const kindsWithAttributes: readonly unknown[] = ['record', 'error', 'enum', 'fix
 const orders: readonly unknown[] = ['ascending', 'descending', 'ignore']
 
 class Parser {
-  readonly #named = new Map<string, { readonly node: SchemaNode; readonly declaration: unknown }>()
-  readonly #onCodec: (codec: object, node: SchemaNode) => void
+  /** Without a declaration where it came with a codec. */
+  readonly #named = new Map<string, { readonly node: SchemaNode; readonly declaration?: unknown }>()
   #depth = 0
-
-  constructor(onCodec: (codec: object, node: SchemaNode) => void) {
-    this.#onCodec = onCodec
-  }
 
   /** `namespace` is that of the enclosing definition; `where` says, for messages, which part of the schema this is. */
   parse(definition: unknown, namespace: string, where: string): SchemaNode {
@@ -77,12 +70,14 @@ class Parser {
     if (typeof definition !== 'object' || definition === null) {
       throw invalid(where, `a schema is a name, a union (an array) or an object, got ${kindOf(definition)}`)
     }
-    const nested = nestedDefinition(definition)
-    if (nested !== undefined) {
-      const node = this.parse(nested, '', where)
-      this.#onCodec(definition, node)
-      return node
+    const known = codecNodes.get(definition)
+    if (known) {
+      this.#adopt(known, where)
+      return known
     }
+    // One that was made otherwise: a copy, or with another installation of this package.
+    const nested = nestedDefinition(definition)
+    if (nested !== undefined) return this.parse(nested, '', where)
     return this.#declared(definition as Declaration, namespace, where)
   }
 
@@ -239,7 +234,29 @@ class Parser {
       this.#named.set(node.name, { node, declaration })
       return undefined
     }
-    if (known.declaration === declaration || isDeepEqual(known.declaration, declaration)) return known.node
-    throw invalid(where, `"${node.name}" is declared twice, differently: rename one, or refer to the first`)
+    const before = known.declaration ?? definitionOf(known.node)
+    if (before === declaration || isDeepEqual(before, declaration)) return known.node
+    throw declaredTwice(where, node.name)
   }
+
+  /** Notes the named types of a codec's schema. Codecs that share another have the very same node for it. */
+  #adopt(node: SchemaNode, where: string): void {
+    if ('name' in node) {
+      const known = this.#named.get(node.name)
+      if (known?.node === node) return
+      if (!known) this.#named.set(node.name, { node })
+      else if (!isDeepEqual(definitionOf(known.node), definitionOf(node)))
+        throw declaredTwice(where, node.name)
+      // Equal, but of another codec, which may have other options: each place keeps its own.
+      else return
+    }
+    if (node.kind === 'array') this.#adopt(node.items, where)
+    if (node.kind === 'map') this.#adopt(node.values, where)
+    if (node.kind === 'union') for (const branch of node.branches) this.#adopt(branch, where)
+    if (node.kind === 'record') for (const { type } of node.fields) this.#adopt(type, where)
+  }
+}
+
+function declaredTwice(where: string, name: string): Error {
+  return invalid(where, `"${name}" is declared twice, differently: rename one, or refer to the first`)
 }

@@ -1,10 +1,10 @@
-import { BusbarError } from '../../error.js'
+import { BusbarError, reasonOf } from '../../error.js'
 import type { TapType } from '../avsc-step.js'
 import { type BoundsCheck, boundsCheck } from '../read/bounds-check.js'
-import { Cursor, deepestRecords } from '../read/cursor.js'
+import { Cursor } from '../read/cursor.js'
 import type { Shape } from '../shape.js'
 import { explain } from './explain.js'
-import { isRecursive } from './recursion.js'
+import { canPassLimits } from './reader-limits.js'
 import { writeType } from './write-type.js'
 
 const firstSize = 16_384
@@ -18,13 +18,13 @@ let scratch: Buffer | undefined
 export class Encoder {
   readonly #shape: Shape
   readonly #type: TapType
-  /** Of recursive schemas alone: only their payloads may be too deep for readers. */
+  /** Where a payload may be right, and yet refused by every reader. */
   readonly #check: BoundsCheck | undefined
 
   constructor(shape: Shape) {
     this.#shape = shape
     this.#type = writeType(shape)
-    this.#check = isRecursive(shape) ? boundsCheck(shape.node) : undefined
+    this.#check = canPassLimits(shape) ? boundsCheck(shape.node) : undefined
   }
 
   /**
@@ -42,7 +42,7 @@ export class Encoder {
       // Without what was thrown: avsc's messages quote values.
       throw this.#refusal(payload)
     }
-    if (this.#check) this.#checkDepth(this.#check, bytes, header)
+    if (this.#check) this.#checkLimits(this.#check, bytes, header)
     return bytes
   }
 
@@ -72,14 +72,12 @@ export class Encoder {
     return new BusbarError('ENCODE_FAILED', `${doing}, and gives different values each time that it is read`)
   }
 
-  #checkDepth(check: BoundsCheck, bytes: Buffer, header: number): void {
+  #checkLimits(check: BoundsCheck, bytes: Buffer, header: number): void {
     try {
       check(new Cursor(bytes, header))
     } catch (error) {
-      const why = `nested deeper than ${deepestRecords} records, which no reader accepts`
-      throw new BusbarError('PAYLOAD_INVALID', `this payload is no ${this.#shape.name}: ${why}`, {
-        cause: error,
-      })
+      const why = `no reader accepts this payload of ${this.#shape.name}: ${reasonOf(error)}`
+      throw new BusbarError('PAYLOAD_INVALID', why, { cause: error })
     }
   }
 }

@@ -46,9 +46,17 @@ export class DefaultWriter extends Step {
 
   /** Encoded at its first use: only then are the types of a recursive schema complete. */
   #default(): Buffer {
-    this.#encoded ??= this.#type.toBuffer(this.#value)
+    this.#encoded ??= encoded(this.#type, this.#value)
     return this.#encoded
   }
+}
+
+/** Not by avsc's `toBuffer`: all of its calls share one cursor, and a conversion may encode something else meanwhile. */
+function encoded(type: TapType, value: unknown): Buffer {
+  const missing = -type.encode(value, Buffer.alloc(0))
+  const bytes = Buffer.alloc(Math.max(0, missing))
+  type.encode(value, bytes)
+  return bytes
 }
 
 export class ConvertingWriter extends Step {
