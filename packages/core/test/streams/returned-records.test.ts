@@ -41,7 +41,9 @@ function over(log: readonly InboundRecord[], trimmed: { below: number } = { belo
         reads.push([from, partitions, until])
         if (typeof from === 'number' && from < trimmed.below)
           throw new BusbarError('POSITION_OUT_OF_RANGE', 'gone')
-        await receive(log.filter(({ offset }) => offset >= (from === 'earliest' ? trimmed.below : Number(from))))
+        await receive(
+          log.filter(({ offset }) => offset >= (from === 'earliest' ? trimmed.below : Number(from))),
+        )
         return { closed: Promise.resolve(), [Symbol.asyncDispose]: async () => {} }
       },
     },
@@ -64,7 +66,12 @@ test('one that comes back is as it was published; any other is itself', () => {
 })
 
 test('the second of two that are one dead letter is ignored, across what the process has seen', async () => {
-  const log = [returned(0, 7), returned(1, 8), returned(2, 7), returned(3, 7, { [returnHeader.redrives]: '2' })]
+  const log = [
+    returned(0, 7),
+    returned(1, 8),
+    returned(2, 7),
+    returned(3, 7, { [returnHeader.redrives]: '2' }),
+  ]
   const { records, reads } = over(log)
   const ignored = []
   for (const record of log) ignored.push(await records.isIgnored(record))

@@ -23,7 +23,10 @@ for (const [option, value] of Object.entries({
       () => stream.groupByKey(),
       () => stream.groupBy(page => page, { name: 'pages' }),
     ])
-      assert.match(throws(make, 'CONFIG_INVALID').message, new RegExp(`stream of clicked: option "${option}" `))
+      assert.match(
+        throws(make, 'CONFIG_INVALID').message,
+        new RegExp(`stream of clicked: option "${option}" `),
+      )
     stream.subscribe().unsubscribe()
   })
 }
@@ -67,7 +70,10 @@ test('nothing is said where no stream has a state', async () => {
   bus.use(filter(() => true))
   bus.subscribe(Clicked, () => {})
   await bus.start()
-  assert.equal(lines.filter(({ level }) => level === 'warn'), [])
+  assert.equal(
+    lines.filter(({ level }) => level === 'warn'),
+    [],
+  )
   await bus.close()
 })
 

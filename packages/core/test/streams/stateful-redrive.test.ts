@@ -78,7 +78,10 @@ test('fail, dead letter, mend, replay: counted once, and what was there is not c
       await t.drain()
       const [again, ...more] = await done(t, letters.list())
       assert.is(more.length, 0)
-      assert.equal([again?.redrives, again?.attempts, again?.origin, again?.id], [1, 1, letter?.origin, letter?.id])
+      assert.equal(
+        [again?.redrives, again?.attempts, again?.origin, again?.id],
+        [1, 1, letter?.origin, letter?.id],
+      )
       broken.clear()
       assert.is((await done(t, letters.replay())).replayed, 1)
       await t.drain()
@@ -102,8 +105,7 @@ test('replays by two operators at once, while instances crash and partitions mov
       const random = new SeededRandom(t.seed)
       const broken = new Set(['bad'])
       const instances: Bus[] = []
-      const add = async () =>
-        void instances.push(await running(t, bus => void counting(bus, broken)))
+      const add = async () => void instances.push(await running(t, bus => void counting(bus, broken)))
       const disturb = async () => {
         await t.clock.advance(random.below(15))
         const dice = random.below(6)
@@ -162,7 +164,10 @@ test('its event time is that of its original: late where its window has closed',
       const dropped: string[] = []
       const bus = await running(t, each => {
         each
-          .stream(Clicked, { group: 'stats', onDropped: ({ reason, topic, offset }) => dropped.push(`${reason} ${topic}@${offset}`) })
+          .stream(Clicked, {
+            group: 'stats',
+            onDropped: ({ reason, topic, offset }) => dropped.push(`${reason} ${topic}@${offset}`),
+          })
           .keyed()
           .filter(({ page }) => {
             if (broken.has(page)) throw new BusbarError('PAYLOAD_INVALID', 'no')
@@ -175,7 +180,11 @@ test('its event time is that of its original: late where its window has closed',
       })
       const start = Math.ceil(t.clock.now / 1_000) * 1_000
       await t.clock.advance(start - t.clock.now)
-      for (const [page, afterMs] of [['bad', 0], ['a', 1_200], ['worse', 0]] as const) {
+      for (const [page, afterMs] of [
+        ['bad', 0],
+        ['a', 1_200],
+        ['worse', 0],
+      ] as const) {
         await t.clock.advance(afterMs)
         await done(t, bus.publish(Clicked, { user: 'ada', page }))
       }
@@ -215,7 +224,11 @@ test('a table keeps a newer value, and takes one that came back where it has non
       const names = bus.table(Strict, { group: 'names' })
       bus.stream(Strict, { group: 'names', onDropped: ({ reason }) => dropped.push(reason) }).keyed()
       await t.clock.until(bus.start(), 'starting')
-      for (const [name, key] of [['odd 1', 'a'], ['newer', 'a'], ['odd 2', 'b']] as const) {
+      for (const [name, key] of [
+        ['odd 1', 'a'],
+        ['newer', 'a'],
+        ['odd 2', 'b'],
+      ] as const) {
         await t.clock.advance(10)
         await done(t, bus.publish(Strict, name, { key }))
       }
@@ -249,8 +262,7 @@ test('a record that fails behind a topic of the group comes back there', () =>
           })
           .to(Counted)
       })
-      for (const page of ['good', 'worse', 'good'])
-        await done(t, bus.publish(Clicked, { user: 'ada', page }))
+      for (const page of ['good', 'worse', 'good']) await done(t, bus.publish(Clicked, { user: 'ada', page }))
       await t.drain()
       const letters = bus.deadLetters('stats')
       const [letter, ...others] = await done(t, letters.list())
