@@ -42,9 +42,10 @@ export class RecordStream<T> extends EventStream<T> implements AsyncIterable<T> 
   /**
    * The same events for operators that keep a state: counts, windows, joins. They run from the bus's start on, whether or not
    * anybody subscribes, and must be declared before it; what a record leads to is committed with it, once. Their group
-   * has no other subscriptions, and middleware (`use`) does not run in it. An operator that throws is tried again, and then its
+   * has no other subscriptions, and no middleware runs in it. An operator that throws is tried again, and then its
    * record becomes a dead letter.
-   * @throws BusbarError `CONFIG_INVALID` for a stream of several events, without a group, or after the start.
+   * @throws BusbarError `CONFIG_INVALID` for a stream of several events, without a group, after the start, or with an option
+   * that has no meaning here: `use`, `name`, `concurrency`, `maxInFlight`, `onFailure`.
    */
   keyed(): KeyedStream<T> {
     this.#keyed ??= this.#makeKeyed()
