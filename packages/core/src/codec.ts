@@ -1,5 +1,5 @@
 import { BusbarError } from './error.js'
-import { decodeJson, encodeJson } from './json.js'
+import { checkWritten, decodeJson, encodeJson } from './json.js'
 import type { SchemaDocument, SchemaRegistry } from './schema-registry.js'
 import { standardDocument } from './standard-document.js'
 import { describeIssues, type StandardResult, type StandardSchema } from './standard-schema.js'
@@ -77,6 +77,7 @@ function validatedJson<In, Out>(schema: StandardSchema<In, Out>): Codec<In, Out>
     if (result.issues === undefined) return result.value
     throw new BusbarError('PAYLOAD_INVALID', describeIssues(standard, result.issues))
   }
+  const accept = (result: StandardResult<Out>): void => void outputOf(result)
   let document: SchemaDocument | false | undefined
   return {
     contentType: 'application/json',
@@ -88,13 +89,13 @@ function validatedJson<In, Out>(schema: StandardSchema<In, Out>): Codec<In, Out>
     encode: payload =>
       after(validate(payload), result => {
         outputOf(result)
-        return encodeJson(payload)
+        return checkWritten(payload, encodeJson(payload), written => after(validate(written), accept))
       }),
     decode: bytes => after(validate(decodeJson(bytes)), outputOf),
   }
 }
 
 /** Goes on at once with a value and later with a promise, so that the synchronous path stays synchronous. */
-export function after<T, R>(value: T | Promise<T>, go: (value: T) => R): R | Promise<R> {
+export function after<T, R>(value: T | Promise<T>, go: (value: T) => R | Promise<R>): R | Promise<R> {
   return value instanceof Promise ? value.then(go) : go(value)
 }

@@ -33,3 +33,51 @@ export function decodeJson(bytes: Uint8Array): unknown {
     throw new BusbarError('DECODE_FAILED', `the value (${bytes.length} bytes) is ${reason}`)
   }
 }
+
+/**
+ * Whether JSON carries a value as it is. Not so: dates and whatever else has `toJSON`, maps and sets, numbers that are not
+ * finite, `undefined` in arrays. For values that JSON can hold: one that contains itself never comes to an end.
+ */
+function isPlainJson(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (Array.isArray(value)) return value.every(isPlainJson)
+  return typeof value === 'object' && isPlainObject(value)
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  for (const each of Object.values(value)) {
+    // Left out by JSON, which to a reader is the same.
+    if (each !== undefined && !isPlainJson(each)) return false
+  }
+  return true
+}
+
+/**
+ * Checks what was written where JSON turned the payload into something else: a date is text by then, and a schema that wants
+ * a date would refuse it at every reader. `validate` throws, or rejects, for what the schema refuses.
+ * @throws BusbarError `PAYLOAD_INVALID`
+ */
+export function checkWritten(
+  payload: unknown,
+  bytes: Uint8Array,
+  validate: (written: unknown) => void | Promise<void>,
+): Uint8Array | Promise<Uint8Array> {
+  if (payload === undefined || isPlainJson(payload)) return bytes
+  const refuse = (thrown: unknown): never => {
+    const { message } = BusbarError.from(thrown, 'PAYLOAD_INVALID', 'validating it')
+    throw new BusbarError(
+      'PAYLOAD_INVALID',
+      `JSON turns this payload into what its readers refuse: ${message}. Give what JSON can carry, or a schema that converts it, as z.coerce.date() does`,
+      { cause: thrown },
+    )
+  }
+  try {
+    const validating = validate(decodeJson(bytes))
+    return validating instanceof Promise ? validating.then(() => bytes, refuse) : bytes
+  } catch (thrown) {
+    return refuse(thrown)
+  }
+}

@@ -130,4 +130,48 @@ test('a BusbarError is wrapped by none, anything else keeps its cause', () => {
   assert.is(BusbarError.from(null, 'INTERNAL', 'x').message, 'x: a thrown null')
 })
 
+for (const [library, schema] of [
+  ['zod', z.object({ at: z.date() })],
+  ['valibot', v.object({ at: v.date() })],
+  ['arktype', type({ at: 'Date' })],
+] as const) {
+  test(`a date that ${library} would refuse as text is refused when it is published, not by every reader`, async () => {
+    const codec = codecOf<{ at: Date }, unknown>(schema)
+    const encoding = (async () => codec.encode({ at: new Date(0) }))()
+    const error = await rejects(encoding, 'PAYLOAD_INVALID')
+    assert.match(error.message, /^JSON turns this payload into what its readers refuse: at: /)
+    assert.not.match(error.message, /1970/)
+  })
+}
+
+test('a date that the schema converts from text is published, also by an asynchronous schema', async () => {
+  const at = new Date('2026-01-31T10:00:00Z')
+  const converting = codecOf<{ at: unknown }, { at: Date }>(z.object({ at: z.coerce.date() }))
+  assert.equal(converting.decode(converting.encode({ at }) as Uint8Array), { at })
+  const later = codecOf<{ at: Date }, unknown>(z.object({ at: z.date().refine(async () => true) }))
+  await rejects((async () => later.encode({ at }))(), 'PAYLOAD_INVALID')
+})
+
+test('what JSON carries as it is is validated once', async () => {
+  let validations = 0
+  const counting = codecOf<unknown, unknown>({
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: value => {
+        validations += 1
+        return { value }
+      },
+    },
+  })
+  const plain = { a: [1, 'b', null, { c: true, d: undefined }], e: Object.create(null) as object }
+  await counting.encode(plain)
+  assert.is(validations, 1)
+  for (const odd of [new Map(), [undefined], Number.NaN, { a: new (class Money {})() }]) {
+    validations = 0
+    await counting.encode(odd)
+    assert.is(validations, 2)
+  }
+})
+
 test.run()

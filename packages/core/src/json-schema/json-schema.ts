@@ -2,7 +2,7 @@ import type { Ajv, ValidateFunction } from 'ajv'
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
 import type { Codec } from '../codec.js'
 import { BusbarError } from '../error.js'
-import { decodeJson, encodeJson } from '../json.js'
+import { checkWritten, decodeJson, encodeJson } from '../json.js'
 import { jsonDocument } from '../standard-document.js'
 import { describeErrors } from './describe-errors.js'
 import {
@@ -64,8 +64,9 @@ export function jsonSchema(schema: unknown, options: JsonSchemaOptions = {}): Co
     schema: jsonDocument(saying(draft, definition)),
     encode: payload => {
       writing ??= compile(false)
-      validate(writing, payload)
-      return encodeJson(payload)
+      const validator = writing
+      validate(validator, payload)
+      return checkWritten(payload, encodeJson(payload), written => validate(validator, written))
     },
     decode: bytes => {
       const payload = decodeJson(bytes)
