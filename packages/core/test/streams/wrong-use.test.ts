@@ -84,12 +84,13 @@ test('a table that tells of a change answers with it', async () => {
   const { bus } = testBus()
   const counts = bus.stream(Clicked).groupByKey().count({ store: 'c' })
   const seen: unknown[] = []
-  counts.subscribe(async ({ key, value }) => {
-    const entries: unknown[] = []
+  const ask = async (key: string, value: number | undefined) => {
     const found = await counts.get(key)
+    const entries: number[] = []
     for await (const [, each] of counts.entries()) entries.push(each)
     seen.push([value, found, ...entries])
-  })
+  }
+  counts.subscribe(({ key, value }) => void ask(key, value))
   await bus.start()
   for (const at of [1, 2, 3]) {
     await bus.publish(Clicked, { user: 'a', at })
