@@ -157,6 +157,8 @@ export class Bus implements AsyncDisposable {
       middleware: () => this.#middleware,
       publisher: () => this.#publisher,
       isTaken: group => this.#groups.has(group),
+      refuseIfClosing: doing => this.#lifecycle.refuseIfClosing(doing),
+      isStarted: () => this.#lifecycle.started,
       ready: () => this.#lifecycle.ready,
     })
     this.#delays = new Delays({ name, transport, ownTopics: this.#ownTopics, runtime, logger })
@@ -314,20 +316,29 @@ export class Bus implements AsyncDisposable {
     options: SubscribeOptions,
     pipeline: RecordPipeline<NoInfer<Out>, R>,
   ): EventStream<R>
+  stream<Out, In, R>(
+    event: EventDefinition<Out, In>,
+    pipeline: RecordPipeline<NoInfer<Out>, R>,
+  ): EventStream<R>
   stream<E extends AnyEvent>(events: readonly E[], options?: SubscribeOptions): RecordStream<Received<E>>
+  stream<E extends AnyEvent, R>(
+    events: readonly E[],
+    pipeline: RecordPipeline<Received<E>, R>,
+  ): EventStream<R>
   stream<E extends AnyEvent, R>(
     events: readonly E[],
     options: SubscribeOptions,
     pipeline: RecordPipeline<Received<E>, R>,
   ): EventStream<R>
-  stream(
-    what: AnyEvent | readonly AnyEvent[],
-    options: StreamOptions<never> = {},
-    pipeline?: RecordPipeline<never, unknown>,
-  ): unknown {
+  stream(what: AnyEvent | readonly AnyEvent[], ...rest: readonly unknown[]): unknown {
+    const [options = {}, pipeline] = (typeof rest[0] === 'function' ? [{}, ...rest] : rest) as readonly [
+      StreamOptions<never>?,
+      RecordPipeline<never, unknown>?,
+    ]
     const events = Array.isArray(what) ? (what as readonly AnyEvent[]) : [what as AnyEvent]
     for (const event of events) requireContract('event', event, 'stream')
     const name = events.map(event => event.name).join(', ')
+    if (pipeline !== undefined) requireHandler(pipeline, `stream of ${name}`)
     const open = Array.isArray(what)
       ? this.#streams.ofEvents(events, options)
       : this.#streams.ofEvent(events[0] as AnyEvent, options)
@@ -406,6 +417,8 @@ export class Bus implements AsyncDisposable {
     ]
     requireContract('event', source, 'pipe')
     const targets = isList(target) ? target : [target]
+    if (targets.length === 0)
+      throw new BusbarError('CONFIG_INVALID', `pipe from ${source.name}: give at least one target`)
     for (const each of targets) requireContract('event', each, 'pipe, its target')
     requireHandler(pipeline, `pipe from ${source.name}`)
     const { exactlyOnce = false, ...options } = given

@@ -106,6 +106,9 @@ export class Feed<T> {
     this.#sink = undefined
     const opened = this.#opened
     this.#opened = undefined
-    if (opened) this.#closing = opened.close()
+    if (!opened) return
+    this.#closing = opened.close()
+    // For whoever looks at it; for others leaving has no result, and must not end the process.
+    this.#closing.catch(() => {})
   }
 }

@@ -2,7 +2,7 @@ import type { Codec } from '../codec.js'
 import { BusbarError } from '../error.js'
 import type { EventDefinition } from '../event.js'
 import { GroupedStream } from './grouped-stream.js'
-import { Flow, type KeyedRecord, type RecordScope } from './record-flow.js'
+import { Flow, type KeyedRecord, type RecordScope, type Sink } from './record-flow.js'
 import { type RepartitionOptions, repartition } from './repartition.js'
 import { keyText } from './state-keys.js'
 import { ValueCodec } from './stored-value.js'
@@ -31,7 +31,7 @@ export interface MapOptions<R> {
   readonly codec?: Codec<R>
 }
 
-type Joiner<L, R, J> = (left: L, right: R, key: string) => J
+type Joiner<L, R, J> = (left: L, right: R, key: string) => J | Promise<J>
 
 /**
  * Records with keys, in the operators of one group: what one record leads to (changes of stores, records that are sent) is
@@ -60,7 +60,7 @@ export class KeyedStream<V> {
   filter(predicate: (value: V, record: RecordInfo) => boolean): KeyedStream<V>
   filter(predicate: (value: V, record: RecordInfo) => boolean): KeyedStream<V> {
     const passed = new Flow<KeyedRecord<V>>()
-    this.flow.attach((record, scope) =>
+    this.#attach((record, scope) =>
       predicate(record.value, infoOf(record)) ? passed.push(record, scope) : undefined,
     )
     return new KeyedStream(this.builder, passed, this.like, this.codec)
@@ -80,7 +80,7 @@ export class KeyedStream<V> {
     options: MapOptions<R> = {},
   ): KeyedStream<R> {
     const mapped = new Flow<KeyedRecord<R>>()
-    this.flow.attach(async (record, scope) => {
+    this.#attach(async (record, scope) => {
       const { key, timestampMs } = record
       for (const value of await map(record.value, infoOf(record)))
         await mapped.push({ key, value, timestampMs }, scope)
@@ -92,7 +92,7 @@ export class KeyedStream<V> {
   merge(other: KeyedStream<V>): KeyedStream<V> {
     this.#meets(other, 'merge')
     const merged = new Flow<KeyedRecord<V>>()
-    this.flow.attach((record, scope) => merged.push(record, scope))
+    this.#attach((record, scope) => merged.push(record, scope))
     other.flow.attach((record, scope) => merged.push(record, scope))
     const codec = this.codec === other.codec ? this.codec : new ValueCodec<V>()
     return new KeyedStream(this.builder, merged, this.like, codec)
@@ -169,7 +169,7 @@ export class KeyedStream<V> {
   ): this {
     const { builder } = this
     builder.uses(event, 'write')
-    this.flow.attach(async (record, scope) => {
+    this.#attach(async (record, scope) => {
       const key = event.key ? {} : { key: record.key }
       const encoded = await builder.encode(event, payload(record.value, infoOf(record)), key)
       scope.send({ ...encoded, timestampMs: Math.min(record.timestampMs, builder.runtime.now()) })
@@ -182,8 +182,14 @@ export class KeyedStream<V> {
    * called again.
    */
   forEach(handle: (value: V, record: RecordInfo) => unknown): this {
-    this.flow.attach(async record => void (await handle(record.value, infoOf(record))))
+    this.#attach(async record => void (await handle(record.value, infoOf(record))))
     return this
+  }
+
+  /** @throws BusbarError `CONFIG_INVALID` after the start. */
+  #attach(sink: Sink<KeyedRecord<V>>): void {
+    this.builder.topology.refuseFixed()
+    this.flow.attach(sink)
   }
 
   #joinStream<W, J>(
@@ -206,7 +212,7 @@ export class KeyedStream<V> {
       join: (left, right, key) => joiner(left, right, keyText(key)),
     })
     addStore(this.builder, options, this.like, joinEntryTime)
-    this.flow.attach(join.addLeft)
+    this.#attach(join.addLeft)
     other.flow.attach(join.addRight)
     return new KeyedStream(this.builder, join.results, this.like, new ValueCodec<J>())
   }
@@ -214,14 +220,14 @@ export class KeyedStream<V> {
   #joinTable<W, J>(table: Table<W>, isLeft: boolean, joiner: Joiner<V, W | undefined, J>): KeyedStream<J> {
     this.#meets(table, 'join with a table')
     const results = new Flow<KeyedRecord<J>>()
-    this.flow.attach(async (record: KeyedRecord<V>, scope: RecordScope) => {
+    this.#attach(async (record: KeyedRecord<V>, scope: RecordScope) => {
       const { key, timestampMs } = record
       const found = key === null ? undefined : await table.lookup(key, scope)
       if (!isLeft && (key === null || !found)) {
         if (key === null) scope.drop('no-key', timestampMs)
         return
       }
-      const value = joiner(record.value, found?.value, infoOf(record).key)
+      const value = await joiner(record.value, found?.value, infoOf(record).key)
       await results.push({ key, value, timestampMs }, scope)
     })
     return new KeyedStream(this.builder, results, this.like, new ValueCodec<J>())

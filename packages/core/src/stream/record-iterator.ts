@@ -18,6 +18,8 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   #done: ((isFinished: boolean) => void) | undefined
   #wanted: ((result: IteratorResult<T>) => void) | undefined
   #hasEnded = false
+  /** The last result that was asked for: who asks ahead waits for it. */
+  #asked: Promise<unknown> | undefined
 
   constructor(open: OpenStream<T>) {
     this.#open = open
@@ -28,6 +30,17 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
+    const before = this.#asked
+    const asked = before ? before.then(() => this.#ask()) : this.#ask()
+    const settled = () => {
+      if (this.#asked === last) this.#asked = undefined
+    }
+    const last = asked.then(settled, settled)
+    this.#asked = last
+    return asked
+  }
+
+  #ask(): Promise<IteratorResult<T>> {
     this.#done?.(true)
     if (this.#hasEnded) return Promise.resolve({ done: true, value: undefined })
     return new Promise((resolve, reject) => {

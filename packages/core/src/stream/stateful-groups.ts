@@ -12,7 +12,7 @@ import type { DroppedRecord } from './record-flow.js'
 import { StatefulGroup, type StatefulGroupOptions } from './stateful-group.js'
 import { refuseMeaningless } from './stateful-options.js'
 import type { Table } from './table.js'
-import { Topology } from './topology.js'
+import { declaredTooLate, Topology } from './topology.js'
 import type { TopologyBuilder } from './topology-builder.js'
 
 export interface StatefulGroupsOptions extends Omit<StatefulGroupOptions, 'topology' | 'from' | 'onDropped'> {
@@ -21,6 +21,10 @@ export interface StatefulGroupsOptions extends Omit<StatefulGroupOptions, 'topol
   readonly state: StateProvider
   /** Whether a group has subscriptions of another kind. */
   readonly isTaken: (group: string) => boolean
+  /** Throws when the bus closes. */
+  readonly refuseIfClosing: (doing: string) => void
+  /** Whether the groups that there are join already. */
+  readonly isStarted: () => boolean
 }
 
 /** Options of a stream with operators that keep a state. */
@@ -106,6 +110,7 @@ export class StatefulGroups {
 
   #built(what: string, given: string | false | undefined): Built {
     const name = given ?? this.#options.name
+    this.#options.refuseIfClosing(`make a ${what}`)
     if (name === false)
       throw new BusbarError('CONFIG_INVALID', `${what}: operators with a state need a group (option "group")`)
     requireName(`${what}, option "group"`, name)
@@ -114,6 +119,7 @@ export class StatefulGroups {
     if (this.#options.isTaken(name)) throw clash(name)
     const known = this.#groups.get(name)
     if (known) return known
+    if (this.#options.isStarted()) throw declaredTooLate(name)
     const built = this.#build(name)
     this.#groups.set(name, built)
     return built
@@ -129,7 +135,13 @@ export class StatefulGroups {
       from: () => built.from ?? 'earliest',
       onDropped: dropped => {
         logger.debug({ ...dropped, group: name }, 'a stream dropped a record')
-        for (const listener of listeners) listener(dropped)
+        for (const listener of listeners) {
+          try {
+            listener(dropped)
+          } catch (thrown) {
+            logger.error({ err: thrown, group: name }, 'a listener of dropped records threw')
+          }
+        }
       },
     })
     const builder: TopologyBuilder = {

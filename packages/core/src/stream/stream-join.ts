@@ -15,7 +15,7 @@ export interface StreamJoinOptions<L, R, J> {
   /** Whether records without a partner are emitted when their window has closed. */
   readonly left: boolean
   readonly right: boolean
-  readonly join: (left: L | undefined, right: R | undefined, key: Uint8Array) => J
+  readonly join: (left: L | undefined, right: R | undefined, key: Uint8Array) => J | Promise<J>
 }
 
 const columns = { left: 0x6c, right: 0x72, pending: 0x70 } as const
@@ -57,7 +57,7 @@ export class StreamJoin<L, R, J> {
     for (const match of matches) {
       store.delete(pendingKey(match.timeMs, other(side), key, match.number))
       const [left, right] = await this.#decode(side, value, match.bytes)
-      const result = this.#options.join(left, right, key)
+      const result = await this.#options.join(left, right, key)
       await this.results.push({ key, value: result, timestampMs: Math.max(timestampMs, match.timeMs) }, scope)
     }
     if (matches.length === 0 && this.#options[side])
@@ -113,8 +113,8 @@ export class StreamJoin<L, R, J> {
       const bytes = (await store.get(bufferKey(side, key, timeMs, number))) as Uint8Array
       const value =
         side === 'left'
-          ? this.#options.join(await leftCodec.decode(bytes), undefined, key)
-          : this.#options.join(undefined, await rightCodec.decode(bytes), key)
+          ? await this.#options.join(await leftCodec.decode(bytes), undefined, key)
+          : await this.#options.join(undefined, await rightCodec.decode(bytes), key)
       await this.results.push({ key, value, timestampMs: timeMs }, scope)
     }
   }

@@ -86,6 +86,7 @@ export class Table<V> {
 
   /** The changes as a stream. Deletions are not in it. */
   toStream(): KeyedStream<V> {
+    this.builder.topology.refuseFixed()
     const flow = new Flow<KeyedRecord<V>>()
     this.#updates.attach(({ key, value, timestampMs }, scope) =>
       value === undefined ? undefined : flow.push({ key, value, timestampMs }, scope),

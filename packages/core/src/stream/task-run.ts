@@ -135,6 +135,7 @@ export class TaskRun {
       onDropped: this.#options.onDropped,
     })
     this.#isRestored = true
+    this.#options.onTrouble(undefined)
   }
 
   /** Processes what is queued until there is nothing left. Never rejects. */

@@ -50,6 +50,8 @@ export class TaskStore {
   /** Committed, and not in the state store yet. */
   #committed: (StoreChange & { readonly version: number })[] = []
   #flushing: Promise<void> | undefined
+  /** Views that wait for what is committed to be in the state store. */
+  #waiting: (() => void)[] = []
   #end = new AbortController()
 
   constructor(
@@ -76,6 +78,7 @@ export class TaskStore {
 
   /** Committed, not what lies over it. For views. */
   async committed(key: Uint8Array): Promise<Uint8Array | undefined> {
+    await this.#told()
     return this.#store.get(joined(entryPrefix, key))
   }
 
@@ -85,6 +88,7 @@ export class TaskStore {
       from: from ? joined(entryPrefix, from) : entryPrefix,
       to: to ? joined(entryPrefix, to) : entryEnd,
     }
+    await this.#told()
     for await (const { key, value } of this.#store.scan(range)) yield { key: key.subarray(1), value }
   }
 
@@ -161,6 +165,14 @@ export class TaskStore {
     await this.#store.close()
   }
 
+  /**
+   * Resolves when what is committed now is in the state store, so that whoever was told of a change reads it; or when it could not
+   * be stored at once.
+   */
+  #told(): Promise<void> | undefined {
+    return this.#flushing && new Promise(resolve => this.#waiting.push(resolve))
+  }
+
   async #flush(): Promise<void> {
     // In a turn of its own: a transaction commits many records at a time, and one write takes them all.
     await Promise.resolve()
@@ -168,6 +180,8 @@ export class TaskStore {
       // In the order of their processing: of a transaction over several topics each may be told by itself.
       const batch = this.#committed.sort((one, other) => one.version - other.version)
       this.#committed = []
+      const waiting = this.#waiting
+      this.#waiting = []
       try {
         await this.#write(batch)
       } catch (thrown) {
@@ -176,6 +190,7 @@ export class TaskStore {
           'committed state could not be stored for now',
         )
         this.#committed = [...batch, ...this.#committed]
+        for (const goOn of waiting) goOn()
         const isOver = await sleep(this.#runtime, flushRetryMs, this.#end.signal).then(
           () => false,
           () => true,
@@ -185,8 +200,10 @@ export class TaskStore {
         continue
       }
       for (const { changes, version } of batch) this.#uncover(changes, version)
+      for (const goOn of waiting) goOn()
     }
     this.#flushing = undefined
+    for (const goOn of this.#waiting.splice(0)) goOn()
   }
 
   /** What the state store has needs not lie over it any more, unless it was changed again. */

@@ -2,6 +2,7 @@ import { BusbarError } from '../error.js'
 import { redriveTopic } from '../middleware/dead-letter.js'
 import type { ContractTopic } from '../topic.js'
 import type { InboundRecord } from '../transport.js'
+import { whole } from '../validate.js'
 import type { RecordScope } from './record-flow.js'
 import type { TaskStoreSpec } from './task-store.js'
 
@@ -48,11 +49,6 @@ export class Topology {
 
   addStore(spec: TaskStoreSpec): void {
     this.refuseFixed()
-    if (!/^[a-zA-Z0-9._-]{1,100}$/.test(spec.name))
-      throw new BusbarError(
-        'CONFIG_INVALID',
-        `group ${this.group}: "${spec.name}" cannot be the name of a store: use 1 to 100 letters, digits, ".", "_" and "-" (option "store")`,
-      )
     if (this.stores.has(spec.name))
       throw new BusbarError(
         'CONFIG_INVALID',
@@ -63,6 +59,7 @@ export class Topology {
 
   addInternal(topic: string, made: { readonly like: string; readonly partitions?: number }): void {
     this.refuseFixed()
+    if (made.partitions !== undefined) whole('partitions', made.partitions)
     if (this.internal.has(topic))
       throw new BusbarError(
         'CONFIG_INVALID',
@@ -73,6 +70,8 @@ export class Topology {
 
   /** The name of a topic of the group's own. */
   internalTopic(name: string, kind: 'changelog' | 'repartition'): string {
+    if (kind === 'repartition') this.#requireName('repartition topic', name, 'name')
+    else this.#requireName('store', name, 'store')
     return `${this.group}.${name}.${kind}`
   }
 
@@ -82,10 +81,22 @@ export class Topology {
 
   /** @throws BusbarError `CONFIG_INVALID` once the bus has started. */
   refuseFixed(): void {
-    if (!this.#isFixed) return
+    if (this.#isFixed) throw declaredTooLate(this.group)
+  }
+
+  #requireName(of: string, name: unknown, option: string): void {
+    if (typeof name === 'string' && /^[a-zA-Z0-9._-]{1,100}$/.test(name)) return
     throw new BusbarError(
       'CONFIG_INVALID',
-      `group ${this.group}: its operators with a state must be declared before the bus starts`,
+      `group ${this.group}: ${JSON.stringify(name)} cannot be the name of a ${of}: use 1 to 100 letters, digits, ".", "_" and "-" (option "${option}")`,
     )
   }
+}
+
+/** What is declared when the bus runs would never run itself. */
+export function declaredTooLate(group: string): BusbarError {
+  return new BusbarError(
+    'CONFIG_INVALID',
+    `group ${group}: its operators with a state must be declared before the bus starts`,
+  )
 }

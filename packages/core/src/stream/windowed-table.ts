@@ -92,6 +92,7 @@ export class WindowedTable<V> {
   /** The changes as a stream, by the key without the window. Sessions that went into another are not in it. */
   toStream(): KeyedStream<Windowed<V>> {
     const { builder, like, updates } = this.#options
+    builder.topology.refuseFixed()
     const flow = new Flow<KeyedRecord<Windowed<V>>>()
     updates.attach(({ key, window, value, timestampMs }, scope) => {
       if (value === undefined) return undefined

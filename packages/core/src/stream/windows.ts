@@ -24,6 +24,9 @@ export interface SessionWindows {
   readonly graceMs: number
 }
 
+/** Windows that one record may be in: it changes each of them, in one commit. */
+const maxOverlapping = 10_000
+
 interface Grace {
   /**
    * How long after its end, in milliseconds of event time, a window still takes records that come late. What comes later
@@ -44,7 +47,8 @@ export function tumbling(options: { readonly sizeMs: number } & Grace): TimeWind
 /**
  * Windows of a fixed length, one beginning every `advanceMs`: they overlap, and each record is in as many as cover it.
  * `[start, end)`, aligned to the epoch. Kafka Streams: `TimeWindows.ofSizeAndGrace(…).advanceBy(…)`.
- * @throws BusbarError `CONFIG_INVALID` for lengths that are no whole number of milliseconds, or an advance beyond the size.
+ * @throws BusbarError `CONFIG_INVALID` for lengths that are no whole number of milliseconds, an advance beyond the size, or
+ * more than 10,000 windows that overlap.
  */
 export function hopping(
   options: { readonly sizeMs: number; readonly advanceMs: number } & Grace,
@@ -55,6 +59,12 @@ export function hopping(
     throw new BusbarError(
       'CONFIG_INVALID',
       `window option "advanceMs" (${advanceMs}) must not exceed "sizeMs" (${sizeMs}): records between windows would be lost`,
+    )
+  const overlapping = Math.ceil(sizeMs / advanceMs)
+  if (overlapping > maxOverlapping)
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `window options "sizeMs" (${sizeMs}) and "advanceMs" (${advanceMs}): each record would be in ${overlapping} windows, more than ${maxOverlapping}: give a longer advance`,
     )
   return { kind: 'time', sizeMs, advanceMs, graceMs: length('graceMs', options.graceMs ?? 0, 0) }
 }

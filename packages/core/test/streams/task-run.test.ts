@@ -25,7 +25,13 @@ function inbound(topic: string, offset: number, value: string, timestampMs = 0):
 }
 
 /** A run of one operator that appends what comes to what its store has, over a changelog that others write as well. */
-function opened(options: { readonly fail?: (value: string) => void } = {}) {
+function opened(
+  options: {
+    readonly fail?: (value: string) => void
+    readonly read?: () => void
+    readonly onTrouble?: (reason: string | undefined) => void
+  } = {},
+) {
   const changelog: InboundRecord[] = []
   const topology = new Topology('g')
   const spec = { name: 's', state: memoryState(), changelog: 'g.s.changelog', like: 'in' }
@@ -50,10 +56,11 @@ function opened(options: { readonly fail?: (value: string) => void } = {}) {
     partitionsOf: () => 1,
     deadLetter: async ({ record }) => ({ ...record, topic: 'dead' }),
     onDropped: () => {},
-    onTrouble: () => {},
+    onTrouble: reason => options.onTrouble?.(reason),
     after: Promise.resolve(),
     transport: {
       read: async ({ from }, receive) => {
+        options.read?.()
         const records = changelog.slice(from === 'earliest' ? 0 : Number(from))
         if (records.length > 0) await receive(records)
         return { closed: Promise.resolve(), [Symbol.asyncDispose]: async () => {} }
@@ -95,6 +102,20 @@ test('what the holder before has committed after the stores were read is read be
   await run.deliver(batch)
   await eventually(() => assert.is(outcomes.length, 1))
   assert.is(lastChange(outcomes), 'abc')
+  await run.end()
+})
+
+test('trouble with restoring is over when it is restored, whether or not a record comes', async () => {
+  const told: (string | undefined)[] = []
+  let failures = 1
+  const { run } = opened({
+    read: () => {
+      if (failures-- > 0) throw new BusbarError('CONNECTION_FAILED', 'for now')
+    },
+    onTrouble: reason => void told.push(reason),
+  })
+  await deadline(2_000, 'restoring', run.restored)
+  assert.equal(told, ['for now', undefined])
   await run.end()
 })
 
