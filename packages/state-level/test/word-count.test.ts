@@ -1,28 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createBus, silentLogger } from '@busbar/core'
 import { levelState } from '@busbar/state-level'
-import { deadline, eventually, kafkaForTests, uniqueName } from '@busbar/testkit'
-import { kafkaTransport } from '@busbar/transport-kafka'
+import { eventually, kafkaForTests, uniqueName, wordCounts } from '@busbar/testkit'
 import { memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { countWords, wordEvents } from './programs/word-events.js'
+import { Watched, withKilledServices } from './support/killed-services.js'
+import { withFolder } from './support/with-folder.js'
+import { countWords, wordEvents } from './support/word-events.js'
 
 const test = suite('word count with state on disk')
 const kafka = await kafkaForTests()
-const program = join(import.meta.dirname, 'programs/word-counter.js')
-
-async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'busbar-state-'))
-  try {
-    await work(folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
 
 test('a restart finds its state on disk, and reads of the changelog only what came since', () =>
   withFolder(async folder => {
@@ -61,72 +48,33 @@ test('a restart finds its state on disk, and reads of the changelog only what ca
   }))
 
 if (kafka !== undefined) {
-  test('services that are killed at any time on Kafka publish each count once, and lose none', () =>
-    withFolder(async folder => {
-      const name = uniqueName('words')
-      const events = wordEvents(name)
-      const services = new Set<ChildProcess>()
-      const run = async (instance: number) => {
-        const args = [program, name, join(folder, String(instance)), kafka.brokers.join(',')]
-        const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-        services.add(child)
-        await deadline(
-          30_000,
-          'the start of a service',
-          new Promise(resolve => child.stdout.once('data', resolve)),
-        )
-        return child
-      }
-      const kill = async (child: ChildProcess) => {
-        const gone = new Promise(resolve => child.once('close', resolve))
-        child.kill('SIGKILL')
-        await gone
-        services.delete(child)
-      }
-      const bus = createBus({
-        name: `${name}-watcher`,
-        transport: kafkaTransport(kafka),
-        logger: silentLogger,
+  test('services that are killed at any time on Kafka publish each count once, and lose none', async () => {
+    const name = uniqueName('words')
+    const events = wordEvents(name)
+    await withKilledServices({ streams: 'words', kafka, name }, async ({ bus, killing }) => {
+      const watched = new Watched()
+      watched.watch(bus, events.Counted)
+      const lines: string[] = []
+      await killing(round => {
+        const more = Array.from({ length: 100 }, (_, line) => `w${line % 7} w${(line * round) % 5} common`)
+        lines.push(...more)
+        return bus.publishBatch(events.Line, more)
       })
-      const counts = new Map<string, number[]>()
-      bus.subscribe(events.Counted, (count, { key }) => {
-        const word = String(key)
-        counts.set(word, [...(counts.get(word) ?? []), count])
-      })
-      try {
-        await bus.start()
-        let expected = 0
-        const instances = [await run(0), await run(1)]
-        for (let round = 0; round < 4; round += 1) {
-          const lines = Array.from({ length: 100 }, (_, line) => `w${line % 7} w${(line * round) % 5} common`)
-          await bus.publishBatch(events.Line, lines)
-          expected += 300
-          // While it works, or just behind a commit, as it comes.
-          await new Promise(resolve => setTimeout(resolve, 40 * round))
-          const victim = round % 2
-          await kill(instances[victim] as ChildProcess)
-          instances[victim] = await run(victim)
-        }
-        await eventually(
-          () =>
-            assert.is(
-              [...counts.values()].reduce((sum, each) => sum + each.length, 0),
-              expected,
-            ),
-          { timeoutMs: 60_000 },
-        )
-        for (const [word, each] of counts)
-          assert.equal(
-            each,
-            Array.from({ length: each.length }, (_, index) => index + 1),
-            word,
-          )
-        assert.is(counts.get('common')?.length, 400)
-      } finally {
-        for (const child of services) child.kill('SIGKILL')
-        await bus.close()
-      }
-    }))
+      const expected = Object.entries(wordCounts(lines)).map(([word, count]) => [
+        word,
+        Array.from({ length: count }, (_, index) => index + 1),
+      ])
+      await eventually(
+        () => {
+          const counts: Record<string, number[]> = {}
+          for (const [word, count] of watched.entries<number>(`${name}-counted`))
+            counts[word] = [...(counts[word] ?? []), count]
+          assert.equal(counts, Object.fromEntries(expected))
+        },
+        { timeoutMs: 60_000 },
+      )
+    })
+  })
 }
 
 test.run()

@@ -43,4 +43,13 @@ export type { RunningServer } from './servers/running-server.js'
 export { startPostgres } from './servers/start-postgres.js'
 export { startRedis } from './servers/start-redis.js'
 export { startRegistry } from './servers/start-registry.js'
+export { type Ad, type AdLengths, adResults, randomAds } from './streams/ads.js'
+export {
+  outerJoin,
+  type Sided,
+  sessionCounts,
+  type Timed,
+  windowCounts,
+  wordCounts,
+} from './streams/batch-results.js'
 export { uniqueName } from './unique-name.js'

@@ -1,15 +1,8 @@
 import { defineEvent, hopping, partitionOfKey, sessions, tumbling, type WindowedTable } from '@busbar/core'
 import { SeededRandom } from '@busbar/core/testing'
+import { outerJoin, type Sided, sessionCounts, type Timed, windowCounts, wordCounts } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import {
-  outerJoin,
-  type Sided,
-  sessionCounts,
-  type Timed,
-  windowCounts,
-  wordCounts,
-} from './batch-results.js'
 import { TaskDriver } from './task-driver.js'
 
 const test = suite('random inputs: the same as a batch computation, with crashes and moves at random points')
