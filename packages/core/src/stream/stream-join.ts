@@ -100,11 +100,13 @@ export class StreamJoin<L, R, J> {
 
   /** Emits what can find no partner any more, in the order of time. */
   async #emitUnmatched(store: RecordStore, scope: RecordScope): Promise<void> {
-    const { left, right, graceMs, beforeMs, afterMs, leftCodec, rightCodec } = this.#options
+    const { left, right, graceMs, leftCodec, rightCodec } = this.#options
     if (!left && !right) return
+    // Of the sides that wait: those whose windows are still open are not even read, unless the other side's is shorter.
+    const reachMs = Math.min(left ? this.#reach('left') : Infinity, right ? this.#reach('right') : Infinity)
     const to = joined(
       Uint8Array.of(columns.pending),
-      timeBytes(maxTime(store.streamTimeMs - graceMs - Math.min(beforeMs, afterMs))),
+      timeBytes(maxTime(store.streamTimeMs - graceMs - reachMs)),
     )
     for (const { key: entry } of await store.range({ from: Uint8Array.of(columns.pending), to })) {
       const { side, key, timeMs, number } = readPendingKey(entry)

@@ -1,4 +1,4 @@
-import { defineEvent, hopping } from '@busbar/core'
+import { defineEvent, hopping, memoryState, type StateProvider } from '@busbar/core'
 import { deadline, eventually } from '@busbar/testkit'
 import { expectTypeOf } from 'expect-type'
 import { suite } from 'uvu'
@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { throws } from '../support/assertions.js'
 import { testBus } from '../support/bus.js'
 
-const test = suite('streams with a state, used wrongly')
+const test = suite('streams with a state, used in other ways')
 
 const Clicked = defineEvent<{ user: string; at: number }>('clicked', { key: click => click.user })
 const User = defineEvent<{ id: string; name: string }>('user', { key: user => user.id })
@@ -117,6 +117,57 @@ test('a joiner may be asynchronous', async () => {
   await bus.start()
   await bus.publish(Clicked, { user: 'a', at: 1 })
   await eventually(() => assert.equal(got, ['a undefined', '1=1']))
+  await bus.close()
+})
+
+test('a left join does not read what waits for its window at every record', async () => {
+  const { bus } = testBus()
+  let reads = 0
+  let stored = 0
+  const memory = memoryState()
+  const state: StateProvider = {
+    ...memory,
+    open: async id => {
+      const store = await memory.open(id)
+      const [scan, write] = [store.scan.bind(store), store.write.bind(store)]
+      store.write = async (changes, checkpoint) => {
+        await write(changes, checkpoint)
+        // Of each record: what waits, and the record with its time.
+        stored += changes.length / 3
+      }
+      store.scan = async function* (range) {
+        for await (const entry of scan(range)) {
+          reads += 1
+          yield entry
+        }
+      }
+      return store
+    },
+  }
+  const timestamp = ({ at }: { readonly at: number }) => at
+  const clicks = bus.stream(Clicked, { timestamp }).keyed()
+  const got: number[] = []
+  const options = { store: 'waiting', state, withinMs: { beforeMs: 0, afterMs: 5_000 } }
+  clicks
+    .leftJoin(
+      clicks.filter(() => false),
+      options,
+      one => one.at,
+    )
+    .forEach(at => void got.push(at))
+  await bus.start()
+  const at = Array.from({ length: 300 }, (_, each) => each + 1)
+  const publish = (times: readonly number[]) =>
+    bus.publishBatch(
+      Clicked,
+      times.map(each => ({ user: `u${each}`, at: each })),
+    )
+  await publish(at.slice(0, 200))
+  // Committed by then, and so in the store.
+  await eventually(() => assert.is(stored, 200))
+  await publish([...at.slice(200), 5_300])
+  await eventually(() => assert.equal(got, at.slice(0, 299)))
+  assert.ok(reads < 3_000, `${reads} entries were read for 301 records`)
   await bus.close()
 })
 
