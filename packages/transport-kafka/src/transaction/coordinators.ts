@@ -52,6 +52,7 @@ export class Coordinators {
   async ask<T extends Answer>(request: CoordinatorRequest<T>): Promise<T> {
     const { settings } = this.#options
     let isOpen = false
+    let refusal: TransactionFailure | undefined
     for (let failures = 1; ; failures++) {
       let isWritten = false
       const told = await this.#askOnce(request, () => {
@@ -62,11 +63,14 @@ export class Coordinators {
         throw new TransactionFailure('unknown', told.failure.error)
       const isLate = settings.clock() >= request.until
       if (!told.passes || isLate || request.signal.aborted) {
-        const failure = told.passes && isLate ? tooLate(told.failure) : told.failure
+        // The last attempt may have had no time left for an answer: what the one before was told says more.
+        const reason = told.answer ? told.failure : (refusal ?? told.failure)
+        const failure = told.passes && isLate ? tooLate(reason) : told.failure
         throw isOpen ? new TransactionFailure('unknown', failure.error) : failure
       }
       // A coordinator that could not finish may have done it all the same.
       if (request.once && told.answer) isOpen = true
+      refusal = told.answer ? told.failure : undefined
       await pause(settings.runtime, told.soon ? soonMs : backoffMs(settings, failures), request.signal)
     }
   }
