@@ -66,8 +66,10 @@ export async function withKilledServices(
   const transport = kafkaTransport(kafka)
   const bus = createBus({ name: `${name}-watcher`, transport, logger: silentLogger })
   await withFolder(async folder => {
+    const disks = [0, 1]
+    let nextDisk = disks.length
     const start = (instance: number) =>
-      new Service([streams, name, join(folder, String(instance)), kafka.brokers.join(',')])
+      new Service([streams, name, join(folder, String(disks[instance])), kafka.brokers.join(',')])
     const services = [0, 1].map(start)
     const killing = async (publish: (round: number) => Promise<unknown>) => {
       await bus.start()
@@ -78,6 +80,8 @@ export async function withKilledServices(
         await setTimeout(random.below(150))
         const victim = random.below(2)
         await services[victim]?.kill()
+        // On an empty disk its stores come from their changelogs; on that of the one before, only what is new does.
+        if (random.chance(0.5)) disks[victim] = nextDisk++
         services[victim] = start(victim)
         if (random.chance(0.6)) await services[victim].started()
       }
