@@ -1,6 +1,7 @@
 import type { EventContext } from '../context.js'
 import { BusbarError } from '../error.js'
 import { Fifo } from '../fifo.js'
+import { handBack } from './hand-back.js'
 import type { OpenStream, StreamSubscription } from './stream-source.js'
 
 /**
@@ -78,8 +79,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
         if (signal.aborted) onAbort()
         this.#answer({ done: false, value })
       })
-      // Rejects as the subscription is being closed.
-      if (!isFinished) await context.waitFor(() => () => {})
+      if (!isFinished) await handBack(context)
     } finally {
       this.#done = undefined
       this.#hasTurn = false

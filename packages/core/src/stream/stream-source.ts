@@ -3,6 +3,7 @@ import type { EventContext } from '../context.js'
 import { EventStream } from './event-stream.js'
 import { Feed } from './feed.js'
 import type { GroupedStream } from './grouped-stream.js'
+import { handBack } from './hand-back.js'
 import type { KeyedStream } from './keyed-stream.js'
 import { RecordIterator } from './record-iterator.js'
 import type { RepartitionOptions } from './repartition.js'
@@ -100,9 +101,4 @@ async function feedFrom<T, R>(
     finish()
   })
   if (isRefused) await handBack(context)
-}
-
-/** Nobody is there to take it any more. Rejects as soon as the subscription, which is being closed, gives up its records. */
-function handBack(context: EventContext): Promise<void> {
-  return context.waitFor(() => () => {})
 }

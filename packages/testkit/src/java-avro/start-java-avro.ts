@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { findJava, NO_JAVA } from '../java/find-java.js'
 import { fetchOnce, type MavenDownload } from '../java/maven-download.js'
+import { orSkip } from '../or-skip.js'
 import { repositoryRoot } from '../repository-root.js'
 import { ServerUnavailable } from '../server-unavailable.js'
 import { JavaAvro } from './java-avro.js'
@@ -28,18 +29,8 @@ let shared: Promise<JavaAvro | undefined> | undefined
  * @throws ServerUnavailable instead where `CI` is set: nothing may be skipped silently there.
  */
 export function javaAvro(): Promise<JavaAvro | undefined> {
-  shared ??= findJavaAvro()
+  shared ??= orSkip(startJavaAvro)
   return shared
-}
-
-async function findJavaAvro(): Promise<JavaAvro | undefined> {
-  try {
-    return await startJavaAvro()
-  } catch (error) {
-    if (!(error instanceof ServerUnavailable) || process.env['CI']) throw error
-    process.stderr.write(`SKIPPED ${process.argv[1]}: ${error.message}\n`)
-    return undefined
-  }
 }
 
 /**

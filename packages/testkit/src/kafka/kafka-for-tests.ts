@@ -1,4 +1,4 @@
-import { KafkaUnavailable } from './kafka-unavailable.js'
+import { orSkip } from '../or-skip.js'
 import { startKafka } from './start-kafka.js'
 
 /** The variable in which the test runner names the broker that it has started for all test files. */
@@ -25,11 +25,5 @@ export function kafkaForTests(): Promise<TestKafka | undefined> {
 async function findKafka(): Promise<TestKafka | undefined> {
   const given = process.env[SHARED_KAFKA_VARIABLE]
   if (given !== undefined && given !== '') return { brokers: given.split(',') }
-  try {
-    return await startKafka()
-  } catch (error) {
-    if (!(error instanceof KafkaUnavailable) || process.env['CI']) throw error
-    process.stderr.write(`SKIPPED ${process.argv[1]}: ${error.message}\n`)
-    return undefined
-  }
+  return orSkip(() => startKafka())
 }

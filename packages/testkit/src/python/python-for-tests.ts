@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withFileLock } from '../file-lock.js'
+import { orSkip } from '../or-skip.js'
 import { repositoryRoot } from '../repository-root.js'
 import { runCommand } from '../run-command.js'
 import { ServerUnavailable } from '../server-unavailable.js'
@@ -17,18 +18,8 @@ let shared: Promise<string | undefined> | undefined
  * @throws ServerUnavailable instead where `CI` is set: nothing may be skipped silently there.
  */
 export function pythonForTests(): Promise<string | undefined> {
-  shared ??= find()
+  shared ??= orSkip(environment)
   return shared
-}
-
-async function find(): Promise<string | undefined> {
-  try {
-    return await environment()
-  } catch (error) {
-    if (!(error instanceof ServerUnavailable) || process.env['CI']) throw error
-    process.stderr.write(`SKIPPED ${process.argv[1]}: ${error.message}\n`)
-    return undefined
-  }
 }
 
 async function environment(): Promise<string> {

@@ -1,4 +1,4 @@
-import { ServerUnavailable } from '../server-unavailable.js'
+import { orSkip } from '../or-skip.js'
 import type { RunningServer } from './running-server.js'
 import { startPostgres } from './start-postgres.js'
 import { startRedis } from './start-redis.js'
@@ -44,11 +44,5 @@ export function registryForTests(): Promise<TestServer | undefined> {
 async function find(variable: string, start: () => Promise<RunningServer>): Promise<TestServer | undefined> {
   const given = process.env[variable]
   if (given !== undefined && given !== '') return { url: given }
-  try {
-    return await start()
-  } catch (error) {
-    if (!(error instanceof ServerUnavailable) || process.env['CI']) throw error
-    process.stderr.write(`SKIPPED ${process.argv[1]}: ${error.message}\n`)
-    return undefined
-  }
+  return orSkip(start)
 }
