@@ -103,6 +103,7 @@ export class Bus implements AsyncDisposable {
   readonly #middleware: Middleware[] = []
   readonly #listeners = new Set<(event: BusEvent) => void>()
   readonly #deliveryListeners = new Set<(report: DeliveryReport) => void>()
+  readonly #startChecks: (() => void | Promise<void>)[] = []
   readonly #defaultRetry = retry()
   readonly #defaultDeadLetter = deadLetter()
 
@@ -124,6 +125,7 @@ export class Bus implements AsyncDisposable {
       logger,
       connect: signal => transport.connect({ clientId: name, logger, runtime, signal, onEvent: this.#emit }),
       join: async () => {
+        for (const check of this.#startChecks) await check()
         await this.#prepare()
         await Promise.all([
           this.#delays.resume(),
@@ -536,6 +538,17 @@ export class Bus implements AsyncDisposable {
   onDelivery(listener: (report: DeliveryReport) => void): () => void {
     this.#deliveryListeners.add(listener)
     return () => void this.#deliveryListeners.delete(listener)
+  }
+
+  /**
+   * Adds something that the start makes sure of, once connected and before anything is received: what it throws fails the
+   * start. It is called again when a failed start is tried again.
+   * @throws BusbarError `CONFIG_INVALID` once the bus has started.
+   */
+  onStart(check: () => void | Promise<void>): void {
+    if (this.#lifecycle.started)
+      throw new BusbarError('CONFIG_INVALID', `bus ${this.name}: call onStart() before start()`)
+    this.#startChecks.push(check)
   }
 
   /**
