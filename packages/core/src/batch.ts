@@ -1,5 +1,7 @@
 import type { WaitingRecord } from './batch-collector.js'
-import type { EventContext } from './context.js'
+import { compose } from './compose.js'
+import type { BatchContext, EventContext } from './context.js'
+import { layersOf, type Middleware } from './middleware.js'
 
 /** One record of a batch, and how to say what became of it. The first settlement wins. */
 export interface BatchItem<Payload> {
@@ -14,18 +16,35 @@ export interface BatchItem<Payload> {
 /** Handles a batch of one partition, in the order of the log. Records that it settles neither way are done when it returns and failed when it throws. */
 export type BatchHandler<Payload> = (batch: readonly BatchItem<Payload>[]) => unknown
 
-/** Adapts a user's batch handler to what the collector calls. */
+/** Adapts a user's batch handler, with the middleware around it, to what the collector calls. */
 export function batchHandle(
   handler: BatchHandler<unknown>,
+  middleware: () => readonly Middleware[],
 ): (records: readonly WaitingRecord[]) => Promise<void> {
+  let layered: ((batch: RunningBatch) => Promise<void>) | undefined
   return async records => {
-    await handler(
-      records.map(record => ({
-        payload: record.context.payload,
-        context: record.context,
-        done: () => record.done(),
-        fail: error => record.fail(error),
-      })),
-    )
+    // At the first batch: until the start, middleware can be added.
+    layered ??= compose<RunningBatch>(layersOf('batch', middleware()), batch => batch.run())
+    await layered({
+      ...placeOf(records),
+      records: records.map(({ context }) => context),
+      run: async () =>
+        void (await handler(
+          records.map(record => ({
+            payload: record.context.payload,
+            context: record.context,
+            done: () => record.done(),
+            fail: error => record.fail(error),
+          })),
+        )),
+    })
   }
+}
+
+type RunningBatch = BatchContext & { readonly run: () => Promise<void> }
+
+/** All of them are of one subscription and one partition. */
+function placeOf(records: readonly WaitingRecord[]): Omit<BatchContext, 'records'> {
+  const { event, group, subscription, topic, partition } = (records[0] as WaitingRecord).context
+  return { event, group, subscription, topic, partition }
 }

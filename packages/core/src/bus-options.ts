@@ -50,6 +50,13 @@ export interface BusOptions {
     /** How long a failed record waits before it comes again. */
     readonly redelivery?: RedeliveryOptions
   }
+  readonly health?: {
+    /**
+     * A partition held here whose records wait while none of them is finished turns health red after this time, in
+     * milliseconds. Longer than the slowest handler. Default: 60,000.
+     */
+    readonly stalledAfterMs?: number
+  }
   readonly requests?: {
     /** How long a request waits for its reply, in milliseconds. Default: 5,000. */
     readonly timeoutMs?: number
@@ -73,6 +80,7 @@ export interface BusSettings {
   readonly concurrency: number
   readonly maxInFlight: number
   readonly redelivery: Required<RedeliveryOptions>
+  readonly stalledAfterMs: number
   readonly requestTimeoutMs: number
   readonly maxPending: number
   readonly replyTopic: string
@@ -117,6 +125,7 @@ export function busSettings(options: BusOptions): BusSettings {
         options.consume?.redelivery?.maxDelayMs ?? 30_000,
       ),
     },
+    stalledAfterMs: positive('health.stalledAfterMs', options.health?.stalledAfterMs ?? 60_000),
     requestTimeoutMs: positive('requests.timeoutMs', options.requests?.timeoutMs ?? 5_000),
     maxPending: positive('requests.maxPending', options.requests?.maxPending ?? 10_000),
     replyTopic: topicOf('replies', options.requests?.replyTopic ?? 'busbar.replies').name,

@@ -19,12 +19,15 @@ import { BusbarError, reasonOf } from './error.js'
 import { type AnyEvent, type EventDefinition, type EventPayload, requireName } from './event.js'
 import type { GroupConsumer } from './group-consumer.js'
 import { Groups } from './groups.js'
-import { type BusHealth, Health } from './health.js'
+import { type BusHealth, type BusState, Problems } from './health.js'
+import { LagWatch } from './lag-watch.js'
 import { Lifecycle } from './lifecycle.js'
+import type { Logger } from './logger.js'
 import { deadLetter } from './middleware/dead-letter.js'
 import { retry } from './middleware/retry.js'
 import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from './middleware.js'
 import { OwnTopics } from './own-topic.js'
+import { HeldPartitions } from './partition-progress.js'
 import { type EncodeOptions, Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
 import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { ReplyInbox } from './reply-inbox.js'
@@ -87,12 +90,16 @@ export function createBus(options: BusOptions): Bus {
 /** A typed event bus over one transport. Made by {@link createBus}. */
 export class Bus implements AsyncDisposable {
   readonly name: string
+  /** What this bus logs with, for what belongs to it. */
+  readonly logger: Logger
   readonly #settings: BusSettings
   readonly #lifecycle: Lifecycle
   readonly #topics: TopicRegistry
   readonly #codecs: Codecs
   readonly #ownTopics: OwnTopics
-  readonly #health: Health
+  readonly #problems: Problems
+  readonly #held: HeldPartitions
+  readonly #lag: LagWatch
   readonly #groups: Groups
   readonly #delays: Delays
   readonly #streams: Streams
@@ -111,14 +118,18 @@ export class Bus implements AsyncDisposable {
   constructor(settings: BusSettings) {
     const { name, transport, runtime, logger } = settings
     this.name = name
+    this.logger = logger
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
     this.#codecs = new Codecs(settings.registry)
     for (const contract of settings.publishes) this.#topics.declare(contract.topic)
     this.#ownTopics = new OwnTopics(transport, settings.createTopics, topic => this.#topics.configOf(topic))
-    this.#health = new Health(() => runtime.now())
+    this.#problems = new Problems(() => runtime.now())
+    this.#held = new HeldPartitions(() => runtime.now())
+    const { stalledAfterMs } = settings
+    this.#lag = new LagWatch({ transport, runtime, held: this.#held, stalledAfterMs })
     const report = () => (this.#deliveryListeners.size > 0 ? this.#report : undefined)
-    this.#groups = new Groups(settings, this.#topics, this.#ownTopics, report, this.#health)
+    this.#groups = new Groups(settings, this.#topics, this.#ownTopics, report, this.#problems, this.#held)
     this.#lifecycle = new Lifecycle({
       name,
       runtime,
@@ -137,6 +148,7 @@ export class Bus implements AsyncDisposable {
           [...this.#groups.all, ...this.#stateful.all].map(group => group.leave()),
         )),
       drain: deadline => this.#drain(deadline),
+      finish: deadline => this.#finish(deadline),
       release: () => {
         // Also when draining was given up.
         this.#closeRequests()
@@ -153,7 +165,7 @@ export class Bus implements AsyncDisposable {
       topics: this.#topics,
       ownTopics: this.#ownTopics,
       codecs: this.#codecs,
-      health: this.#health,
+      problems: this.#problems,
       state: settings.state,
       maxInFlight: settings.maxInFlight,
       middleware: () => this.#middleware,
@@ -187,6 +199,7 @@ export class Bus implements AsyncDisposable {
       codecs: this.#codecs,
       runtime,
       gate,
+      middleware: () => this.#middleware,
       timeoutMs: settings.requestTimeoutMs,
       maxPending: settings.maxPending,
     })
@@ -199,8 +212,15 @@ export class Bus implements AsyncDisposable {
   use(...middleware: readonly MiddlewareLike[]): this {
     if (this.#lifecycle.started)
       throw new BusbarError('CONFIG_INVALID', `bus ${this.name}: call use() before start()`)
-    this.#middleware.push(...middleware.map(each => middlewareOf(each, `bus ${this.name}, use()`)))
+    const added = middleware.map(each => middlewareOf(each, `bus ${this.name}, use()`))
+    this.#middleware.push(...added)
+    for (const each of added) each.attach?.(this)
     return this
+  }
+
+  /** Whether {@link use} was given a middleware of this name. */
+  uses(middleware: string): boolean {
+    return this.#middleware.some(({ name }) => name === middleware)
   }
 
   /**
@@ -293,12 +313,14 @@ export class Bus implements AsyncDisposable {
     const [options, handler] = withOptions<SubscribeBatchOptions, BatchHandler<never>>(rest)
     requireContract('event', event, 'subscribeBatch')
     requireHandler(handler, `subscribe to batches of ${event.name}`)
+    const own = (options.use ?? []).map(each => middlewareOf(each, `subscribe to batches of ${event.name}`))
+    const handle = batchHandle(handler as BatchHandler<unknown>, () => [...this.#middleware, ...own])
     return this.#subscribe(event, options, {
       handle: context => context.collector?.join(context),
       batch: {
         maxSize: positive('maxSize', options.maxSize ?? 100),
         maxWaitMs: positive('maxWaitMs', options.maxWaitMs ?? 50),
-        collector: size => new BatchCollector(size, batchHandle(handler as BatchHandler<unknown>)),
+        collector: size => new BatchCollector(size, handle),
       },
     })
   }
@@ -529,9 +551,25 @@ export class Bus implements AsyncDisposable {
     return new DeadLetters({ group, topics, transport, runtime, ownTopics: this.#ownTopics })
   }
 
-  /** How this bus is: red while a dead letter could not be written, or after a consumer has failed for good. */
-  health(): BusHealth {
-    return this.#health.report()
+  /**
+   * How this bus is, and where its groups stand: red while a partition that it holds is stalled, a dead letter can't be
+   * written, the broker does not answer, or after a consumer has failed for good. Asks the broker; made for probes and
+   * metrics, which ask every few seconds. Never rejects.
+   *
+   * `timeoutMs`: how long the broker may take to answer, in milliseconds. Default: 2,000.
+   */
+  async health({ timeoutMs = 2_000 }: { readonly timeoutMs?: number } = {}): Promise<BusHealth> {
+    const isReceiving = this.#lifecycle.connected && this.#lifecycle.state === 'running'
+    const groups = isReceiving ? [...this.#groups.names, ...this.#stateful.names] : []
+    const lag = await this.#lag.look(groups, timeoutMs)
+    const problems = [...this.#problems.all, ...lag.problems]
+    const status = problems.length === 0 ? 'green' : 'red'
+    return { state: this.#lifecycle.state, status, problems, partitions: lag.partitions }
+  }
+
+  /** How far this bus has come: receiving while it is `running`. */
+  get state(): BusState {
+    return this.#lifecycle.state
   }
 
   /** Calls back for each delivery to a subscription with what became of it. Returns what ends it. */
@@ -562,6 +600,14 @@ export class Bus implements AsyncDisposable {
   /** Resolves once the bus has started, whoever starts it; rejects with `BUS_CLOSED` when it is closed before. */
   ready(): Promise<void> {
     return this.#lifecycle.ready
+  }
+
+  /**
+   * Stops receiving: lets running handlers finish until the deadline, commits, and leaves its groups. Publishing, requests
+   * and their replies go on until {@link close}: for a server whose own requests still publish.
+   */
+  drain(options: CloseOptions = {}): Promise<void> {
+    return this.#lifecycle.drain(options.timeoutMs ?? defaultCloseMs)
   }
 
   /**
@@ -663,12 +709,15 @@ export class Bus implements AsyncDisposable {
     const [left, leftToo] = await Promise.all([
       this.#groups.close(deadline),
       Promise.allSettled(this.#stateful.all.map(group => group.close(deadline))),
-      this.#delays.close(deadline),
     ])
     for (const each of [...left, ...leftToo])
       if (each.status === 'rejected')
         this.#settings.logger.warn({ err: each.reason as unknown }, 'a group could not be left cleanly')
     this.#streams.end()
+  }
+
+  async #finish(deadline: AbortSignal): Promise<void> {
+    await this.#delays.close(deadline)
     // Requests need no reply any more. The transport knows only of what has come to it: the rest is waited for here.
     this.#closeRequests()
     if (this.#lifecycle.connected) await untilAborted(this.#publisher.settled(), deadline)
@@ -696,9 +745,13 @@ export class Bus implements AsyncDisposable {
 
   readonly #emit = (event: BusEvent): void => {
     logBusEvent(this.#settings.logger, event)
+    this.#held.onEvent(event)
     this.#stateful.onEvent(event)
-    if (event.type === 'consumer-failed')
-      this.#health.raise(`consumer of group ${event.group}`, event.error.message)
+    if (event.type === 'consumer-failed') {
+      const { group, error } = event
+      const what = `consumer of group ${group}`
+      this.#problems.raise({ kind: 'consumer-failed', what, reason: error.message, group })
+    }
     for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
   }
 
@@ -749,9 +802,9 @@ function refuseReturns(options: SubscribeOptions, own: readonly Middleware[], su
 
 function subscriptionMiddleware(given: MiddlewareLike, subscription: string): Middleware {
   const middleware = middlewareOf(given, `subscription ${subscription}, option "use"`)
-  if (!middleware.publish) return middleware
+  if (!middleware.publish && !middleware.request && !middleware.attach) return middleware
   throw new BusbarError(
     'CONFIG_INVALID',
-    `subscription ${subscription}: middleware "${middleware.name}" surrounds publishes: add it to the bus with bus.use()`,
+    `subscription ${subscription}: middleware "${middleware.name}" is for the whole bus: add it with bus.use()`,
   )
 }

@@ -1,10 +1,11 @@
 import type { BatchCollector } from './batch-collector.js'
-import type { Arrival, Conclusion } from './context.js'
+import type { Arrival, Conclusion, SkipReason } from './context.js'
 import { mergedEffects } from './delivery-effects.js'
 import { type Envelope, positionId, readEnvelope } from './envelope.js'
 import { BusbarError } from './error.js'
-import type { Health } from './health.js'
+import type { Problems } from './health.js'
 import type { Logger } from './logger.js'
+import type { PartitionProgress } from './partition-progress.js'
 import { attemptsBefore, dueAtOf, groupOf, originOf, subscriptionOf } from './return-headers.js'
 import type { DeliverySlot } from './runner.js'
 import type { Runtime } from './runtime.js'
@@ -23,7 +24,9 @@ export interface ConsumerOptions {
   readonly runtime: Runtime
   readonly logger: Logger
   readonly redelivery: Required<RedeliveryOptions>
-  readonly health: Health
+  readonly problems: Problems
+  /** What this instance does with a partition that it holds; undefined where nobody asks. */
+  readonly progressOf: (topic: string, partition: number) => PartitionProgress | undefined
   /** Who is told of each delivery to a subscription, once; undefined where nobody is, and no report need be made. */
   readonly onDelivery?: () => ((report: DeliveryReport) => void) | undefined
 }
@@ -38,7 +41,11 @@ export interface DeliveryReport {
   readonly partition: number
   readonly offset: number
   readonly attempt: number
+  /** When its record was published first, in milliseconds since the epoch. */
+  readonly timestampMs: number
   readonly outcome: Conclusion | 'handed back'
+  /** Why it was skipped. */
+  readonly skipReason?: SkipReason
   /** Why it was handed back, rescheduled or dead-lettered. */
   readonly error?: unknown
 }
@@ -95,8 +102,23 @@ export class Consumer {
   /** Handles one delivery; never rejects. */
   handle = async (delivery: Delivery, slot: DeliverySlot, collector?: BatchCollector): Promise<Outcome> => {
     const { record } = delivery
-    const dueInMs = dueAtOf(record) - this.#options.runtime.now()
-    if (dueInMs > 0) return { kind: 'nack', untried: true, delayMs: dueInMs }
+    const { progressOf, runtime } = this.#options
+    const progress = progressOf(record.topic, record.partition)
+    const startMs = runtime.now()
+    const dueAtMs = dueAtOf(record)
+    if (dueAtMs > startMs) {
+      progress?.waitUntil(dueAtMs)
+      return { kind: 'nack', untried: true, delayMs: dueAtMs - startMs }
+    }
+    if (!progress) return this.#handle(delivery, slot, collector)
+    progress.begin(startMs)
+    const outcome = await this.#handle(delivery, slot, collector)
+    progress.end(runtime.now(), outcome.kind === 'ack')
+    return outcome
+  }
+
+  async #handle(delivery: Delivery, slot: DeliverySlot, collector?: BatchCollector): Promise<Outcome> {
+    const { record } = delivery
     // Its subscription was closed, or closed and made anew as another kind: nobody here may say that it is finished.
     const candidates = this.#byTopic.get(record.topic) ?? []
     if (
@@ -140,8 +162,12 @@ export class Consumer {
       // It has finished, but its settlement counts no more: it comes again.
       if (end) return this.#handBack(subscription, delivery, arrival, end.reason)
       if (remember) this.#remember(delivery.record, subscription, effects)
-      this.#options.health.clear(() => placeOf(subscription, delivery))
-      this.#options.onDelivery?.()?.({ ...describeDelivery(subscription, delivery, arrival), ...report })
+      this.#options.problems.clear(() => placeOf(subscription, delivery))
+      this.#options.onDelivery?.()?.({
+        ...describeDelivery(subscription, delivery, arrival),
+        timestampMs: originOf(delivery.record).timestampMs,
+        ...report,
+      })
       return effects ? { kind: 'ack', effects } : ack
     } catch (thrown) {
       return this.#handBack(subscription, delivery, arrival, thrown)
@@ -180,15 +206,28 @@ export class Consumer {
   #handBack(subscription: BoundSubscription, delivery: Delivery, arrival: Arrival, thrown: unknown): Outcome {
     const { slot } = arrival
     const fields = describeDelivery(subscription, delivery, arrival)
-    this.#options.onDelivery?.()?.({ ...fields, outcome: 'handed back', error: thrown })
+    this.#options.onDelivery?.()?.({
+      ...fields,
+      timestampMs: originOf(delivery.record).timestampMs,
+      outcome: 'handed back',
+      error: thrown,
+    })
     if (slot.draining.aborted || subscription.isClosing || slot.ends.some(end => end.aborted)) {
-      this.#options.health.clear(() => placeOf(subscription, delivery))
+      this.#options.problems.clear(() => placeOf(subscription, delivery))
       // After its end a handler fails because it was told to stop: that is no failure of its own.
       this.#options.logger.debug(fields, 'handed back: the partition moved away or the bus is closing')
       return { kind: 'nack', cause: thrown }
     }
     if (thrown instanceof BusbarError && thrown.code === 'DEAD_LETTER_FAILED') {
-      this.#options.health.raise(placeOf(subscription, delivery), thrown.message)
+      const { group } = subscription
+      this.#options.problems.raise({
+        kind: 'record',
+        what: placeOf(subscription, delivery),
+        reason: thrown.message,
+        ...(group !== false && { group }),
+        topic: delivery.record.topic,
+        partition: delivery.record.partition,
+      })
     }
     const delayMs = this.#delayAfter(delivery.attempt)
     this.#options.logger.error(
@@ -266,7 +305,7 @@ function describeDelivery(
   subscription: BoundSubscription,
   delivery: Delivery,
   { envelope, attempt }: Arrival,
-): Omit<DeliveryReport, 'outcome'> {
+): Omit<DeliveryReport, 'outcome' | 'timestampMs'> {
   const { topic, partition, offset } = delivery.record
   const id = envelope?.id ?? positionId(delivery.record)
   const { name, group, contract } = subscription

@@ -66,9 +66,14 @@ export interface RecordContext {
   readonly ended: boolean
   /** What became of the delivery, if not just `done`; what sets it says so with {@link conclude}. */
   readonly conclusion: Conclusion
+  /** Says that it was skipped, and why. */
+  conclude(conclusion: 'skipped', reason: SkipReason): void
   /** `error`: the failure that led to it. */
-  conclude(conclusion: Conclusion, error?: unknown): void
+  conclude(conclusion: Exclude<Conclusion, 'skipped'>, error?: unknown): void
 }
+
+/** Why a delivery needed no handling: handled before; not let through by a filter; a request whose requester waits no more. */
+export type SkipReason = 'duplicate' | 'filtered' | 'expired'
 
 /** What becomes of a delivery to a subscription that does not fail. */
 export type Conclusion =
@@ -102,6 +107,27 @@ export interface PublishContext<Payload = unknown> {
   /** The headers of the record: those of the user, to which middleware may add. */
   readonly headers: Record<string, string | Uint8Array>
   readonly values: ContextValues
+}
+
+/** What a middleware around a request knows of it. */
+export interface RequestContext<Payload = unknown> {
+  /** The name of the request. */
+  readonly event: string
+  readonly topic: string
+  readonly payload: Payload
+  /** How long the caller waits, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** What a middleware around the handler of a batch knows of it. */
+export interface BatchContext {
+  readonly event: string
+  readonly group: string | false
+  readonly subscription: string
+  readonly topic: string
+  readonly partition: number
+  /** The records that the handler gets, in the order of the log. */
+  readonly records: readonly EventContext[]
 }
 
 /** How a delivery reached its subscriptions. */
@@ -147,6 +173,7 @@ export class DeliveryContext implements EventContext {
   conclusion: Conclusion = 'done'
   /** The failure that led to the conclusion. */
   failure: unknown
+  skipReason: SkipReason | undefined
   /** What the handler's completion is remembered with: the encoded reply of a request. */
   result: Uint8Array | undefined
   /** Answers a duplicate with the result of its first delivery. */
@@ -277,9 +304,11 @@ export class DeliveryContext implements EventContext {
     const late = signals.find(signal => signal.aborted)
     if (late) throw late.reason
   }
-  conclude(conclusion: Conclusion, error?: unknown): void {
+  conclude(conclusion: Conclusion, why?: unknown): void {
     this.conclusion = conclusion
-    this.failure = error
+    const isSkipped = conclusion === 'skipped'
+    this.skipReason = isSkipped ? (why as SkipReason) : undefined
+    this.failure = isSkipped ? undefined : why
   }
   nextAttempt(): void {
     this.release()

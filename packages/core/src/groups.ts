@@ -3,8 +3,9 @@ import type { BusSettings, SubscribeOptions } from './bus-options.js'
 import type { DeliveryReport } from './consume.js'
 import { BusbarError } from './error.js'
 import { GroupConsumer, type GroupSettings } from './group-consumer.js'
-import type { Health } from './health.js'
+import type { Problems } from './health.js'
 import type { OwnTopic, OwnTopics } from './own-topic.js'
+import type { HeldPartitions } from './partition-progress.js'
 import { untilAborted } from './runner.js'
 import type { BoundSubscription } from './subscription.js'
 import type { TopicRegistry } from './topic-registry.js'
@@ -15,7 +16,8 @@ export class Groups {
   readonly #settings: BusSettings
   readonly #topics: TopicRegistry
   readonly #ownTopics: OwnTopics
-  readonly #health: Health
+  readonly #problems: Problems
+  readonly #held: HeldPartitions
   readonly #onDelivery: () => ((report: DeliveryReport) => void) | undefined
   readonly #groups = new Map<string | false, GroupConsumer>()
   /** Subscriptions on their way out. */
@@ -26,17 +28,24 @@ export class Groups {
     topics: TopicRegistry,
     ownTopics: OwnTopics,
     onDelivery: () => ((report: DeliveryReport) => void) | undefined,
-    health: Health,
+    problems: Problems,
+    held: HeldPartitions,
   ) {
     this.#settings = settings
     this.#topics = topics
     this.#ownTopics = ownTopics
     this.#onDelivery = onDelivery
-    this.#health = health
+    this.#problems = problems
+    this.#held = held
   }
 
   get all(): readonly GroupConsumer[] {
     return [...this.#groups.values()]
+  }
+
+  /** Without the broadcast subscriptions, which have no positions. */
+  get names(): readonly string[] {
+    return [...this.#groups.keys()].filter(name => name !== false)
   }
 
   has(group: string): boolean {
@@ -142,7 +151,9 @@ export class Groups {
       runtime,
       logger,
       redelivery,
-      health: this.#health,
+      problems: this.#problems,
+      progressOf: (topic, partition) =>
+        group === false ? undefined : this.#held.of(group, topic, partition),
       onDelivery: this.#onDelivery,
       ensureTopic: topic => this.#topics.ensure(topic),
       ensureReturnTopic: topic => this.#ensureReturnTopic(topic),

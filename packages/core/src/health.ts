@@ -1,21 +1,50 @@
+import type { PartitionPosition } from './transport.js'
+
+/** How far a bus has come between its making and its end. */
+export type BusState = 'new' | 'starting' | 'running' | 'draining' | 'closed'
+
 /** How a bus is. */
 export interface BusHealth {
+  readonly state: BusState
   /** `red` while there is a problem that somebody should look at. */
   readonly status: 'green' | 'red'
   readonly problems: readonly HealthProblem[]
+  /** Where the groups of this bus stand, those partitions included that other instances hold. */
+  readonly partitions: readonly PartitionHealth[]
 }
 
 /** Something that keeps records from being finished. */
 export interface HealthProblem {
-  /** What it is about: a record of a subscription, or the consumer of a group. */
+  /**
+   * - `stalled`: records of a partition wait, and none has been finished for long.
+   * - `consumer-failed`: a group receives nothing more on this instance, until its process is started anew.
+   * - `record`: a record that failed can't be dealt with: its dead letter can't be written, or the state it needs is not there.
+   * - `broker`: the broker does not say where a group stands.
+   */
+  readonly kind: 'stalled' | 'consumer-failed' | 'record' | 'broker'
+  /** What it is about: a record of a subscription, a partition of a group, or the group. */
   readonly what: string
   readonly reason: string
   /** Since when, in milliseconds since the epoch. */
   readonly sinceMs: number
+  readonly group?: string
+  readonly topic?: string
+  readonly partition?: number
 }
 
-/** The problems of a bus that are not over. */
-export class Health {
+/** Where a group stands in a partition, and what this instance does with it. */
+export interface PartitionHealth extends PartitionPosition {
+  readonly group: string
+  /** Whether it is assigned to this instance. */
+  readonly isHeld: boolean
+  /** Records of it that this instance handles now, those that wait for their next attempt included. */
+  readonly running: number
+  /** For how long records have waited of which none was finished, in milliseconds; 0 while there are none. */
+  readonly waitingMs: number
+}
+
+/** The problems of a bus that were told to it and are not over. */
+export class Problems {
   readonly #now: () => number
   readonly #problems = new Map<string, HealthProblem>()
 
@@ -23,19 +52,18 @@ export class Health {
     this.#now = now
   }
 
+  get all(): readonly HealthProblem[] {
+    return [...this.#problems.values()]
+  }
+
   /** Notes a problem; one that is noted already keeps its beginning. */
-  raise(what: string, reason: string): void {
-    const sinceMs = this.#problems.get(what)?.sinceMs ?? this.#now()
-    this.#problems.set(what, { what, reason, sinceMs })
+  raise(problem: Omit<HealthProblem, 'sinceMs'>): void {
+    const sinceMs = this.#problems.get(problem.what)?.sinceMs ?? this.#now()
+    this.#problems.set(problem.what, { ...problem, sinceMs })
   }
 
   /** Notes that a problem is over, if there was one. */
   clear(what: () => string): void {
     if (this.#problems.size > 0) this.#problems.delete(what())
-  }
-
-  report(): BusHealth {
-    const problems = [...this.#problems.values()]
-    return { status: problems.length === 0 ? 'green' : 'red', problems }
   }
 }

@@ -13,9 +13,19 @@ export type { BusOptions, StreamOptions, SubscribeBatchOptions, SubscribeOptions
 export type { AnySchema, Codec, RegisteredCodec, Schema, SchemaInput, SchemaOutput } from './codec.js'
 export type { Layer, Next } from './compose.js'
 export type { DeliveryReport } from './consume.js'
-export type { Conclusion, EventContext, Forward, PublishContext, RecordContext } from './context.js'
+export type {
+  BatchContext,
+  Conclusion,
+  EventContext,
+  Forward,
+  PublishContext,
+  RecordContext,
+  RequestContext,
+  SkipReason,
+} from './context.js'
 export { type ContextKey, type ContextValues, createContextKey } from './context-values.js'
 export { type ContractSchema, schemasOf } from './contract-schemas.js'
+export { type Correlation, currentCorrelation, type TraceContext, withCorrelation } from './correlation.js'
 export type { DeadLetter } from './dead-letter.js'
 export type {
   DeadLetterFilter,
@@ -37,13 +47,13 @@ export {
   type EventPayload,
 } from './event.js'
 export type { MessageHeaders, UserHeaders } from './headers.js'
-export type { BusHealth, HealthProblem } from './health.js'
+export type { BusHealth, BusState, HealthProblem, PartitionHealth } from './health.js'
 export type { Claim, Completion, IdempotencyStore } from './idempotency-store.js'
 export { consoleLogger, type Logger, type LogMethod, silentLogger } from './logger.js'
 export { type MemoryStoreOptions, memoryStore } from './memory-store.js'
 export { type CircuitBreakerOptions, circuitBreaker } from './middleware/circuit-breaker.js'
 export { concurrency } from './middleware/concurrency.js'
-export { type Correlation, correlation, correlationOf } from './middleware/correlation.js'
+export { correlation, correlationOf } from './middleware/correlation.js'
 export { deadLetter } from './middleware/dead-letter.js'
 export { filter } from './middleware/filter.js'
 export { type IdempotentOptions, idempotent } from './middleware/idempotent.js'

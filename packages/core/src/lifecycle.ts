@@ -1,4 +1,5 @@
 import { BusbarError } from './error.js'
+import type { BusState } from './health.js'
 import type { Logger } from './logger.js'
 import { doneWithin, drainWithin, leaveMs, untilAborted } from './runner.js'
 import type { Runtime } from './runtime.js'
@@ -15,7 +16,9 @@ export interface LifecycleSteps {
   readonly leave: () => Promise<void>
   /** Stops receiving and lets what runs finish until the deadline; called once. */
   readonly drain: (deadline: AbortSignal) => Promise<void>
-  /** Releases the transport, which gets nothing more to send; called once, after `drain`. */
+  /** Ends what may go on while it drains: requests, publishes; called once, after `drain`. */
+  readonly finish: (deadline: AbortSignal) => Promise<void>
+  /** Releases the transport, which gets nothing more to send; called once, after `finish`. */
   readonly release: () => Promise<void>
 }
 
@@ -29,6 +32,8 @@ export class Lifecycle {
   /** Publishing need not wait any more. */
   #open = false
   #starting: Promise<void> | undefined
+  #isRunning = false
+  #drained: Promise<void> | undefined
   #closed: Promise<void> | undefined
   #isClosed = false
 
@@ -46,6 +51,13 @@ export class Lifecycle {
     return this.#starting !== undefined || this.#isConnected
   }
 
+  get state(): BusState {
+    if (this.#closed) return 'closed'
+    if (this.#drained) return 'draining'
+    if (this.#isRunning) return 'running'
+    return this.started ? 'starting' : 'new'
+  }
+
   /** Resolves when a start has succeeded; rejects when the bus is closed before. */
   get ready(): Promise<void> {
     return this.#ready.promise
@@ -58,6 +70,14 @@ export class Lifecycle {
       throw thrown
     })
     return this.#starting
+  }
+
+  /** Stops receiving; sending goes on until the close. */
+  drain(timeoutMs: number): Promise<void> {
+    this.#drained ??= drainWithin(this.#steps, timeoutMs, `bus ${this.#steps.name}`, deadline =>
+      this.#drain(deadline),
+    )
+    return this.#drained
   }
 
   close(timeoutMs: number): Promise<void> {
@@ -74,9 +94,9 @@ export class Lifecycle {
     return this.#open ? undefined : this.#connected.promise
   }
 
-  /** @throws BusbarError `BUS_CLOSED` from the moment that `close` was called. */
+  /** @throws BusbarError `BUS_CLOSED` from the moment that `drain` or `close` was called. */
   refuseIfClosing(doing: string): void {
-    if (this.#closed) throw this.#closedError(doing)
+    if (this.#closed || this.#drained) throw this.#closedError(doing)
   }
 
   async #start(): Promise<void> {
@@ -84,7 +104,7 @@ export class Lifecycle {
       try {
         await this.#steps.connect(this.#closing.signal)
       } catch (thrown) {
-        throw this.#closed ? this.#closedError('start', thrown) : thrown
+        throw this.#closing.signal.aborted ? this.#closedError('start', thrown) : thrown
       }
       this.refuseIfClosing('start')
       this.#isConnected = true
@@ -100,18 +120,25 @@ export class Lifecycle {
       await this.#steps.leave()
       throw thrown
     }
+    this.#isRunning = true
     this.#ready.resolve()
   }
 
-  async #close(timeoutMs: number): Promise<void> {
-    const { name, runtime, logger, drain, release } = this.#steps
+  async #drain(deadline: AbortSignal): Promise<void> {
     const starting = this.#starting?.catch(() => {})
     this.#closing.abort(this.#closedError('go on starting'))
+    // Handlers and requests end also when the connection never comes or fails.
+    if (starting) await untilAborted(starting, deadline)
+    await this.#steps.drain(deadline)
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const { name, runtime, logger, finish, release } = this.#steps
     try {
       await drainWithin(this.#steps, timeoutMs, `bus ${name}`, async deadline => {
-        // Handlers and requests end also when the connection never comes or fails.
-        if (starting) await untilAborted(starting, deadline)
-        await drain(deadline)
+        if (this.#drained) await untilAborted(this.#drained, deadline)
+        else await this.#drain(deadline)
+        await finish(deadline)
       })
     } finally {
       this.#isClosed = true

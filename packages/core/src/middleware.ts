@@ -1,13 +1,17 @@
+import type { Bus } from './bus.js'
 import type { Layer, NamedLayer, Next } from './compose.js'
-import type { EventContext, PublishContext, RecordContext } from './context.js'
+import type { BatchContext, EventContext, PublishContext, RecordContext, RequestContext } from './context.js'
 import { BusbarError } from './error.js'
 
 /**
  * A middleware: a name, and a layer for each phase that it takes part in. From the outside to the handler:
  *
- * - `publish`: around the sending of one event or request; the payload is typed, headers can be added.
- * - `record`: around one delivery to one subscription, before its bytes are decoded.
- * - `event`: inside of `record`, with the decoded payload, around the handler.
+ * - `request`: around one `bus.request`, from the call to its reply; its publish is inside of it.
+ * - `publish`: around the sending of one event, request or reply; headers can be added.
+ * - `record`: around one delivery to one subscription, retries and dead letter included, before its bytes are decoded.
+ * - `attempt`: inside of `record`, around each attempt to decode and handle it.
+ * - `event`: inside of `attempt`, with the decoded payload, around the handler.
+ * - `batch`: around one call of the handler of a batch; the records' own layers are outside of it.
  */
 export interface Middleware {
   readonly name: string
@@ -19,9 +23,14 @@ export interface Middleware {
   readonly abandons?: boolean
   /** Topics by which records of a topic come back to a group because of this middleware; the group consumes them too. */
   readonly returnTopics?: (topic: string, group: string) => readonly string[]
+  /** Called once with the bus that `use` was called on, for what no layer sees. It must not keep the process alive. */
+  readonly attach?: (bus: Bus) => void
+  readonly request?: Layer<RequestContext>
   readonly publish?: Layer<PublishContext>
   readonly record?: Layer<RecordContext>
+  readonly attempt?: Layer<RecordContext>
   readonly event?: Layer<EventContext>
+  readonly batch?: Layer<BatchContext>
 }
 
 /**
@@ -79,7 +88,7 @@ export function withDefault(middleware: readonly Middleware[], added: Middleware
 /** What `use` takes: a middleware, or just a function, which is one of the `event` phase. */
 export type MiddlewareLike = Middleware | ((context: EventContext, next: Next) => void | Promise<void>)
 
-const phases = ['publish', 'record', 'event'] as const
+const phases = ['request', 'publish', 'record', 'attempt', 'event', 'batch'] as const
 type Phase = (typeof phases)[number]
 type ContextOf<P extends Phase> = Parameters<NonNullable<Middleware[P]>>[0]
 
@@ -105,12 +114,12 @@ export function middlewareOf(given: MiddlewareLike, doing: string): Middleware {
   if (typeof given === 'function') return { name: given.name || 'anonymous', event: given }
   const layers =
     typeof given === 'object' && given !== null
-      ? phases.map(phase => given[phase]).filter(each => each !== undefined)
+      ? [given.attach, ...phases.map(phase => given[phase])].filter(each => each !== undefined)
       : []
   if (layers.length > 0 && layers.every(each => typeof each === 'function') && typeof given.name === 'string')
     return given
   throw new BusbarError(
     'CONFIG_INVALID',
-    `${doing}: a middleware is a function (context, next), or an object with a name and at least one of publish, record, event`,
+    `${doing}: a middleware is a function (context, next), or an object with a name and at least one of ${phases.join(', ')}`,
   )
 }

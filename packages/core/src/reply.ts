@@ -23,7 +23,7 @@ export function responder(options: ResponderOptions): (context: DeliveryContext)
   return async context => {
     if (isExpired(context, options.runtime)) {
       context.logger.debug('skipped a request whose deadline has passed')
-      context.conclude('skipped')
+      context.conclude('skipped', 'expired')
       return
     }
     const reply = await options.handler(context.payload, context)

@@ -1,9 +1,12 @@
 import { Observable } from 'rxjs'
 import type { Codecs } from './codecs.js'
+import { compose } from './compose.js'
+import type { RequestContext } from './context.js'
 import { dataSchemaOf, readEnvelope } from './envelope.js'
 import { BusbarError, type BusbarErrorCode } from './error.js'
 import { Fifo } from './fifo.js'
 import { MessageHeaders, type UserHeaders } from './headers.js'
+import { layersOf, type Middleware } from './middleware.js'
 import type { Publisher } from './publish.js'
 import { replyHeader } from './reply-headers.js'
 import type { ReplyInbox } from './reply-inbox.js'
@@ -38,6 +41,7 @@ export interface RequesterOptions {
   readonly runtime: Runtime
   /** See `PublisherOptions.gate`. */
   readonly gate: () => Promise<void> | undefined
+  readonly middleware: () => readonly Middleware[]
   readonly timeoutMs: number
   /** Requests that may wait for replies; at the limit further ones wait for their turn, within their time. */
   readonly maxPending: number
@@ -55,7 +59,22 @@ export class Requester {
     this.#options = options
   }
 
-  request(request: AnyRequest, payload: unknown, options: RequestCallOptions): Promise<unknown> {
+  async request(request: AnyRequest, payload: unknown, options: RequestCallOptions): Promise<unknown> {
+    const layers = layersOf('request', this.#options.middleware())
+    if (layers.length === 0) return this.#send(request, payload, options)
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs
+    let reply: { readonly of: unknown } | undefined
+    await compose<RequestContext>(layers, async () => {
+      reply = { of: await this.#send(request, payload, options) }
+    })({ event: request.name, topic: request.topic.name, payload, timeoutMs })
+    if (reply) return reply.of
+    throw new BusbarError(
+      'MIDDLEWARE_MISUSED',
+      `a middleware ended the request ${request.name} without sending it: throw an error to refuse a request`,
+    )
+  }
+
+  #send(request: AnyRequest, payload: unknown, options: RequestCallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const end = this.#call(request, payload, options, {
         reply: record => {

@@ -3,7 +3,7 @@ import type { BatchCollector } from './batch-collector.js'
 import type { Codec } from './codec.js'
 import type { Codecs } from './codecs.js'
 import { compose } from './compose.js'
-import { type Arrival, type Conclusion, DeliveryContext, type Forward } from './context.js'
+import { type Arrival, type Conclusion, DeliveryContext, type Forward, type SkipReason } from './context.js'
 import { DeliveryEffects } from './delivery-effects.js'
 import { dataSchemaOf, type Envelope } from './envelope.js'
 import { BusbarError } from './error.js'
@@ -131,8 +131,13 @@ export class BoundSubscription {
       this.#running -= 1
       if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
-    const { conclusion: outcome, attempt, failure: error } = context
-    const report = error === undefined ? { outcome, attempt } : { outcome, attempt, error }
+    const { conclusion: outcome, attempt, failure: error, skipReason } = context
+    const report = {
+      outcome,
+      attempt,
+      ...(error === undefined ? undefined : { error }),
+      ...(skipReason && { skipReason }),
+    }
     return { report, effects: effects?.of(outcome) }
   }
 
@@ -176,20 +181,22 @@ interface ConclusionReport {
   readonly attempt: number
   /** The failure that led to it. */
   readonly error?: unknown
+  readonly skipReason?: SkipReason
 }
 
-/** Record layers, decoding, event layers, handler: from the outside to the inside. */
+/** Record layers, attempt layers, decoding, event layers, handler: from the outside to the inside. */
 function chainOf(options: BoundSubscriptionOptions): (context: DeliveryContext) => Promise<void> {
   const middleware = inOrder(options.middleware(), `subscription ${options.name}`)
   if (options.transactional) refuseMarks(middleware, options.name)
   const codec = options.codecs.payload(options.contract)
   const inner = compose<DeliveryContext>(layersOf('event', middleware), options.handle)
-  return compose<DeliveryContext>(layersOf('record', middleware), async context => {
+  const attempt = compose<DeliveryContext>(layersOf('attempt', middleware), async context => {
     // A new attempt: what the one before would have written counts no more.
     context.effects?.begin()
     context.payload = await decode(options.contract.name, codec, context)
     return inner(context)
   })
+  return compose<DeliveryContext>(layersOf('record', middleware), attempt)
 }
 
 /** A mark of completion is not part of the transaction: where that fails, what comes again would be taken for a duplicate. */

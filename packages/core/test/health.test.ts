@@ -24,15 +24,15 @@ test('is red while a dead letter cannot be written, and green again once it is',
   })
   await deadline(5_000, 'health', async () => {
     await bus.start()
-    assert.is(bus.health().status, 'green')
+    assert.is((await bus.health()).status, 'green')
     await bus.publish(Thing, 1)
-    await eventually(() => assert.is(bus.health().status, 'red'))
-    const [problem] = bus.health().problems
+    await eventually(async () => assert.is((await bus.health()).status, 'red'))
+    const [problem] = (await bus.health()).problems
     assert.match(problem?.what ?? '', /record thing\/0@0 of subscription service\/thing/)
     assert.match(problem?.reason ?? '', /the topic is away/)
     assert.is(broker.positions('service').find(({ topic }) => topic === 'thing')?.lag, 1)
     isAway = false
-    await eventually(() => assert.is(bus.health().status, 'green'))
+    await eventually(async () => assert.is((await bus.health()).status, 'green'))
     assert.is(broker.records('thing.service.dlq').length, 1)
   })
 })

@@ -138,7 +138,16 @@ test('a requester forgets a call that was answered, aborted or out of time', asy
   })
   const publisher = { publish: async () => {} } as unknown as Publisher
   const codecs = new Codecs(undefined)
-  const options = { publisher, inbox, codecs, runtime, gate: () => undefined, timeoutMs: 50, maxPending: 9 }
+  const options = {
+    publisher,
+    inbox,
+    codecs,
+    runtime,
+    gate: () => undefined,
+    middleware: () => [],
+    timeoutMs: 50,
+    maxPending: 9,
+  }
   const requester = new Requester(options)
   const aborter = new AbortController()
   await deadline(5_000, 'requests', async () => {

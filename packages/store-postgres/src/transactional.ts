@@ -61,7 +61,7 @@ export function transactional(pool: Pool, options: TransactionalOptions = {}): M
           return await transaction.commit()
         }
         await transaction.rollback()
-        if (mark === 'completed') return context.conclude('skipped')
+        if (mark === 'completed') return context.conclude('skipped', 'duplicate')
         await context.wait(pauseMs)
       }
     },

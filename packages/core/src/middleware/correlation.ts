@@ -1,49 +1,59 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DeliveryContext } from '../context.js'
 import { createContextKey } from '../context-values.js'
+import { type Correlation, currentCorrelation, type TraceContext, withCorrelation } from '../correlation.js'
+import type { MessageHeaders } from '../headers.js'
 import type { Middleware } from '../middleware.js'
 
-/** The ids that tie together what one event set off. */
-export interface Correlation {
-  /** The same for everything that one first event caused. */
-  readonly correlationId: string
-  /** The id of the event whose handler published. */
-  readonly causationId: string
-}
-
-/** CloudEvents extension attributes of the correlation extension. */
-const header = { correlation: 'ce_correlationid', causation: 'ce_causationid' } as const
+/** CloudEvents extension attributes of the correlation extension, and the headers of W3C Trace Context. */
+const header = {
+  correlation: 'ce_correlationid',
+  causation: 'ce_causationid',
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
+} as const
 
 /** Where handlers and middleware find the correlation of what they handle. */
 export const correlationOf = createContextKey<Correlation | undefined>('correlation', undefined)
 
 /**
- * Carries correlation and causation ids from each event to whatever its handler publishes, through any `await`. Add it to
- * the bus; without it nothing is tracked and nothing is paid.
+ * Carries correlation and causation ids, and the trace context, from each event to whatever its handler publishes, and
+ * from an HTTP request to what is published while it is served, through any `await`. Add it to the bus; without it nothing
+ * is tracked and nothing is paid.
  */
 export function correlation(): Middleware {
-  const current = new AsyncLocalStorage<Correlation | undefined>()
   return {
     name: 'correlation',
     publish(context, next) {
-      const cause = current.getStore()
+      const cause = currentCorrelation()
       if (cause) {
-        context.headers[header.correlation] = cause.correlationId
-        context.headers[header.causation] = cause.causationId
+        const { headers } = context
+        headers[header.correlation] = cause.correlationId
+        if (cause.causationId !== undefined) headers[header.causation] = cause.causationId
+        // Whoever writes spans has put the present one there, and so has a publisher who gave one.
+        if (cause.trace && headers[header.traceparent] === undefined) Object.assign(headers, cause.trace)
       }
       return next()
     },
     event(given, next) {
       const context = given as DeliveryContext
-      const cause = {
+      const trace = traceOf(context.headers)
+      const cause: Correlation = {
         correlationId: context.headers.get(header.correlation) ?? context.id,
         causationId: context.id,
+        ...(trace && { trace }),
       }
       context.values.set(correlationOf, cause)
       // What a batch handler publishes is caused by no record in particular.
       const inside = context.collector ? undefined : cause
-      context.scope = run => current.run(inside, run)
+      context.scope = run => withCorrelation(inside, run)
       return context.scope(next)
     },
   }
+}
+
+function traceOf(headers: MessageHeaders): TraceContext | undefined {
+  const traceparent = headers.get(header.traceparent)
+  if (traceparent === undefined) return undefined
+  const tracestate = headers.get(header.tracestate)
+  return tracestate === undefined ? { traceparent } : { traceparent, tracestate }
 }

@@ -10,7 +10,7 @@ export function filter<Payload = unknown>(
     stage: 'filter',
     async event(context, next) {
       if (await predicate(context.payload as Payload, context as EventContext<Payload>)) return next()
-      context.conclude('skipped')
+      context.conclude('skipped', 'filtered')
     },
   }
 }

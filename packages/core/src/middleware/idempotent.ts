@@ -156,7 +156,7 @@ async function claim(
     if (claimed.kind === 'claimed') return claimed.token
     if (claimed.kind === 'completed') {
       if (claimed.result) await context.replay?.(context, claimed.result)
-      context.conclude('skipped')
+      context.conclude('skipped', 'duplicate')
       return undefined
     }
     // The holder may be done long before its lease ends: look again soon.

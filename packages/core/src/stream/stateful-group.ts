@@ -1,7 +1,7 @@
 import type { Codecs } from '../codecs.js'
 import { BusbarError } from '../error.js'
 import type { AnyEvent } from '../event.js'
-import type { Health } from '../health.js'
+import type { Problems } from '../health.js'
 import type { Logger } from '../logger.js'
 import type { Middleware } from '../middleware.js'
 import type { OwnTopics } from '../own-topic.js'
@@ -26,7 +26,7 @@ export interface StatefulGroupOptions {
   readonly codecs: Codecs
   readonly runtime: Runtime
   readonly logger: Logger
-  readonly health: Health
+  readonly problems: Problems
   readonly maxInFlight: number
   /** That of the bus, final once it starts. */
   readonly middleware: () => readonly Middleware[]
@@ -136,7 +136,7 @@ export class StatefulGroup {
     const known = this.#runs.get(partition)
     if (known && !known.hasEnded) return known
     if (known) this.#drop(partition, known)
-    const { topology, transport, runtime, logger, health, onDropped, ownTopics } = this.#options
+    const { topology, transport, runtime, logger, problems, onDropped, ownTopics } = this.#options
     const what = `partition ${partition} of the streams of group ${topology.group}`
     const run = new TaskRun({
       topology,
@@ -151,7 +151,10 @@ export class StatefulGroup {
         await ownTopics.ensure(deadLetterTopicOf(origin, topology.group))
         return deadLetterOf(delivery, origin, topology.group, thrown, attempts, runtime.now())
       },
-      onTrouble: reason => (reason === undefined ? health.clear(() => what) : health.raise(what, reason)),
+      onTrouble: reason =>
+        reason === undefined
+          ? problems.clear(() => what)
+          : problems.raise({ kind: 'record', what, reason, group: topology.group, partition }),
       after: this.#ending.get(partition) ?? Promise.resolve(),
     })
     this.#runs.set(partition, run)

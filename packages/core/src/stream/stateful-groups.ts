@@ -66,6 +66,10 @@ export class StatefulGroups {
   }
 
   /** The topics that a group reads, those of its own between its operators included. */
+  get names(): readonly string[] {
+    return [...this.#groups.keys()]
+  }
+
   topicsOf(group: string): readonly string[] {
     return this.#groups.get(group)?.group.topology.inputs ?? []
   }

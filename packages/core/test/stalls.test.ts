@@ -1,0 +1,212 @@
+import { BusbarError, retry } from '@busbar/core'
+import { deadline } from '@busbar/testkit'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Thing, until, world } from './support/failure-world.js'
+
+const test = suite('health tells of stalls')
+const health = { stalledAfterMs: 60_000 }
+
+/** A handler that is let go by the test. */
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>(resolve => {
+    open = resolve
+  })
+  return { open, opened }
+}
+
+test('a partition of which nothing is finished is red after the time, with its lag and what runs', async () => {
+  await using w = world()
+  const { bus } = w.service({ health })
+  const { open, opened } = gate()
+  let running = 0
+  bus.subscribe(Thing, async () => {
+    running += 1
+    await opened
+  })
+  await bus.start()
+  await bus.publish(Thing, { id: 'a' })
+  await bus.publish(Thing, { id: 'b', key: 'other' })
+  await until(() => running === 2, 'the handlers')
+  await w.runtime.advance(59_000)
+  assert.is((await bus.health()).status, 'green')
+  await w.runtime.advance(1_000)
+  const red = await bus.health()
+  assert.is(red.status, 'red')
+  assert.equal(
+    red.problems.map(({ kind, what, reason, group, topic, partition }) => [
+      kind,
+      what,
+      reason,
+      group,
+      topic,
+      partition,
+    ]),
+    [
+      [
+        'stalled',
+        'partition things/0 of group service',
+        '2 records wait, and none has been finished for 60 s: 2 handlers run',
+        'service',
+        'things',
+        0,
+      ],
+    ],
+  )
+  const [partition] = red.partitions
+  assert.equal(
+    [
+      partition?.committed,
+      partition?.end,
+      partition?.lag,
+      partition?.isHeld,
+      partition?.running,
+      partition?.waitingMs,
+    ],
+    [0, 2, 2, true, 2, 60_000],
+  )
+  open()
+  await w.advanceUntil(() => w.committed('service') === 2, 'the end')
+  const green = await bus.health()
+  assert.equal(
+    [green.status, green.partitions.find(({ topic }) => topic === 'things')?.waitingMs],
+    ['green', 0],
+  )
+})
+
+test('one key that is retried is no stall while others are finished', async () => {
+  await using w = world()
+  const { bus, reports } = w.service({ health })
+  bus.subscribe(
+    Thing,
+    { use: [retry({ attempts: Number.POSITIVE_INFINITY, backoff: 'fixed', delayMs: 1_000 })] },
+    ({ id }) => {
+      if (id === 'bad') throw new Error('no')
+    },
+  )
+  await bus.start()
+  await bus.publish(Thing, { id: 'bad' })
+  for (let good = 1; good <= 3; good++) {
+    await bus.publish(Thing, { id: `good ${good}` })
+    await until(() => reports.length === good, 'a good one')
+    await w.runtime.advance(50_000)
+    assert.is((await bus.health()).status, 'green')
+  }
+  await w.runtime.advance(60_000)
+  assert.is((await bus.health()).status, 'red')
+})
+
+test('a record that fails again and again without an end is a stall, however short each try', async () => {
+  await using w = world()
+  const consume = { redelivery: { delayMs: 100, maxDelayMs: 1_000 } }
+  const { bus } = w.service({ health, consume })
+  bus.subscribe(Thing, { onFailure: 'hand-back' }, () => {
+    throw new Error('no')
+  })
+  await bus.start()
+  await bus.publish(Thing, { id: 'a' })
+  for (let step = 0; step < 130; step++) await w.runtime.advance(500)
+  assert.is((await bus.health()).status, 'red')
+})
+
+test('a record in a retry topic that is not due yet is no stall', async () => {
+  await using w = world()
+  const { bus } = w.service({ health })
+  const hour = 3_600_000
+  bus.subscribe(
+    Thing,
+    { use: [retry({ attempts: 2, delayMs: hour, maxDelayMs: hour, via: 'topic' })] },
+    () => {
+      throw new Error('no')
+    },
+  )
+  await bus.start()
+  await bus.publish(Thing, { id: 'a' })
+  await w.advanceUntil(() => w.records('things.service.retry.1').length === 1, 'the retry topic')
+  for (let minute = 0; minute < 58; minute++) {
+    await w.runtime.advance(60_000)
+    assert.is((await bus.health()).status, 'green', `minute ${minute}`)
+  }
+})
+
+test('records that wait while no handler runs are a stall, seen from one look to the next', async () => {
+  await using w = world()
+  const { bus, transport } = w.service({ health })
+  const subscribe = transport.subscribe.bind(transport)
+  // A consumer that is a zombie: it is a member, and delivers nothing.
+  transport.subscribe = (spec, _deliver) => subscribe(spec, () => new Promise(() => {}))
+  bus.subscribe(Thing, () => {})
+  await bus.start()
+  await w.runtime.advance(3_600_000)
+  await bus.publish(Thing, { id: 'a' })
+  assert.is((await bus.health()).status, 'green', 'an idle hour is no stall')
+  await w.runtime.advance(60_000)
+  const { status, problems } = await bus.health()
+  assert.is(status, 'red')
+  assert.match(problems[0]?.reason ?? '', /1 record waits, .* no handler runs/)
+})
+
+test('what another instance holds is told and is no problem of this one', async () => {
+  await using w = world({ partitions: 2 })
+  const [one, other] = [w.service({ health }), w.service({ health })]
+  for (const { bus } of [one, other]) bus.subscribe(Thing, () => new Promise(() => {}))
+  await Promise.all([one.bus.start(), other.bus.start()])
+  for (let id = 0; id < 20; id++) await one.bus.publish(Thing, { id: String(id) })
+  await w.runtime.advance(100_000)
+  await one.bus.health()
+  await other.bus.health()
+  await w.runtime.advance(60_000)
+  for (const { bus } of [one, other]) {
+    const { problems, partitions } = await bus.health()
+    const held = partitions.filter(({ isHeld }) => isHeld)
+    assert.equal(
+      [
+        partitions.filter(({ topic }) => topic === 'things').length,
+        held.filter(({ topic }) => topic === 'things').length,
+      ],
+      [2, 1],
+    )
+    assert.equal(
+      problems.map(({ partition }) => partition),
+      held.filter(({ topic }) => topic === 'things').map(({ partition }) => partition),
+    )
+  }
+})
+
+test('a broker that does not answer is a problem within the time, and no look hangs', async () => {
+  await using w = world()
+  const { bus, transport } = w.service()
+  bus.subscribe(Thing, () => {})
+  await bus.start()
+  const { positions } = transport
+  transport.positions = () => new Promise(() => {})
+  const looking = bus.health({ timeoutMs: 500 })
+  await w.runtime.advance(500)
+  const { status, problems } = await deadline(5_000, 'the look', looking)
+  assert.equal([status, problems[0]?.kind], ['red', 'broker'])
+  assert.match(problems[0]?.reason ?? '', /did not answer within 500 ms/)
+  transport.positions = () => Promise.reject(new BusbarError('CONNECTION_FAILED', 'nobody there'))
+  assert.match((await bus.health()).problems[0]?.reason ?? '', /nobody there/)
+  transport.positions = positions
+  assert.is((await bus.health()).status, 'green')
+})
+
+test('the state is told from its making to its end', async () => {
+  await using w = world()
+  const { bus } = w.service()
+  const states = [bus.state]
+  const starting = bus.start()
+  states.push(bus.state)
+  await starting
+  states.push(bus.state)
+  const draining = bus.drain()
+  states.push(bus.state)
+  await draining
+  await bus.close()
+  states.push(bus.state)
+  assert.equal(states, ['new', 'starting', 'running', 'draining', 'closed'])
+  assert.is((await bus.health()).state, 'closed')
+})
+
+test.run()
