@@ -10,6 +10,7 @@ export {
 } from './bus.js'
 export type { BusEvent } from './bus-event.js'
 export type { BusOptions, StreamOptions, SubscribeBatchOptions, SubscribeOptions } from './bus-options.js'
+export { type Closable, type CloseOnSignalsOptions, closeOnSignals } from './close-on-signals.js'
 export type { AnySchema, Codec, RegisteredCodec, Schema, SchemaInput, SchemaOutput } from './codec.js'
 export type { Layer, Next } from './compose.js'
 export type { DeliveryReport } from './consume.js'
