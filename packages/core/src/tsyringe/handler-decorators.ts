@@ -34,7 +34,9 @@ export function replies<In, Out, ReplyIn, ReplyOut>(
   request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,
   options: SubscribeOptions = {},
 ): HandlerDecorator<ReplyHandler<Out, ReplyIn>> {
-  return marking('@replies', (bus, handler) => bus.reply(request, options, handler as ReplyHandler<Out, ReplyIn>))
+  return marking('@replies', (bus, handler) =>
+    bus.reply(request, options, handler as ReplyHandler<Out, ReplyIn>),
+  )
 }
 
 /**
@@ -43,7 +45,11 @@ export function replies<In, Out, ReplyIn, ReplyOut>(
  */
 export function decoratedMethods(of: { readonly prototype: object }): Map<PropertyKey, readonly Subscribe[]> {
   const methods = new Map<PropertyKey, readonly Subscribe[]>()
-  for (let holder: object | null = of.prototype; holder; holder = Object.getPrototypeOf(holder) as object | null) {
+  for (
+    let holder: object | null = of.prototype;
+    holder;
+    holder = Object.getPrototypeOf(holder) as object | null
+  ) {
     for (const key of Reflect.ownKeys(holder)) {
       const found = marksOf(holder, key)
       if (found && !methods.has(key)) methods.set(key, found)
@@ -59,7 +65,11 @@ export function decoratedMethods(of: { readonly prototype: object }): Map<Proper
 const marks = new WeakMap<object, Map<PropertyKey, Subscribe[]>>()
 
 function marking(decorator: string, subscribe: Subscribe): HandlerDecorator<never> {
-  return (target: object, where: PropertyKey | ClassMethodDecoratorContext, descriptor?: PropertyDescriptor) => {
+  return (
+    target: object,
+    where: PropertyKey | ClassMethodDecoratorContext,
+    descriptor?: PropertyDescriptor,
+  ) => {
     const isStandard = typeof where === 'object'
     const key = isStandard ? where.name : where
     const isMethod = isStandard
@@ -82,5 +92,7 @@ function mark(owner: object, key: PropertyKey, subscribe: Subscribe): void {
 
 function marksOf(holder: object, key: PropertyKey): readonly Subscribe[] | undefined {
   const method: unknown = Object.getOwnPropertyDescriptor(holder, key)?.value
-  return marks.get(holder)?.get(key) ?? (typeof method === 'function' ? marks.get(method)?.get(key) : undefined)
+  return (
+    marks.get(holder)?.get(key) ?? (typeof method === 'function' ? marks.get(method)?.get(key) : undefined)
+  )
 }

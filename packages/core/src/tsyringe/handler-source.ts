@@ -20,12 +20,13 @@ export interface HandlerSource {
   readonly methods: ReadonlyMap<PropertyKey, readonly Subscribe[]>
 }
 
-
 /** @throws BusbarError `CONFIG_INVALID` for what is no class, has no handler, or is there twice. */
 export function handlerSources(given: readonly RegisteredHandlers[]): readonly HandlerSource[] {
   if (given.length === 0) throw invalid('give at least one class')
   const sources = given.map(sourceOf)
-  const twice = sources.find((source, index) => sources.findIndex(each => each.class === source.class) < index)
+  const twice = sources.find(
+    (source, index) => sources.findIndex(each => each.class === source.class) < index,
+  )
   if (twice) throw invalid(`class ${twice.name} is there twice, and would handle everything twice`)
   return sources
 }

@@ -20,7 +20,10 @@ export function registerHandlers(
   classes: readonly RegisteredHandlers[],
 ): readonly Subscription[] {
   if (typeof container?.createChildContainer !== 'function')
-    throw new BusbarError('CONFIG_INVALID', 'registerHandlers: the second argument must be a tsyringe container')
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      'registerHandlers: the second argument must be a tsyringe container',
+    )
   const sources = handlerSources(classes)
   naming('registerHandlers', () =>
     bus.onStart(async () => {

@@ -12,13 +12,13 @@ export function adviceFor(thrown: unknown): string {
   if (unknown !== undefined)
     return `decorate ${unknown} with @injectable(), and either compile with emitDecoratorMetadata or give each parameter of its constructor a token with @inject(token)`
   if (/undefined constructor/.test(reason))
-    return 'two files import each other: inject one of the classes with @inject(delay(() => Class))'
+    return 'either the type of that parameter is no class: give it a token with @inject(token); or two files import each other: use @inject(delay(() => Class))'
   return 'make it possible to resolve the class when the bus starts'
 }
 
 /**
  * The first parameter of a constructor for which tsyringe would pass `undefined` without a word: it has no `@inject`, others
- * have, and there is no metadata to go by. Undefined if there is none. A parameter with a default needs no token.
+ * have, and there is no metadata to go by. Undefined if there is none.
  */
 export function parameterWithoutToken(of: HandlerClass): number | undefined {
   const reflect = Reflect as MetadataReflect
