@@ -1,4 +1,5 @@
 import 'reflect-metadata'
+import { setImmediate } from 'node:timers/promises'
 import type { EventContext } from '@busbar/core'
 import { deliveryContext, handles, registerHandlers, replies } from '@busbar/core/tsyringe'
 import { deadline, eventually } from '@busbar/testkit'
@@ -81,7 +82,7 @@ test('each attempt has a container, disposed when its handler is done, whether i
   class UnitOfWork {
     readonly number = made++
     async dispose(): Promise<void> {
-      await Promise.resolve()
+      await setImmediate()
       seen.push(`disposed ${this.number}`)
     }
   }
@@ -97,10 +98,11 @@ test('each attempt has a container, disposed when its handler is done, whether i
     }
   }
   await using s = service([Accounts])
+  s.bus.onDelivery(({ outcome }) => seen.push(outcome))
   await s.t.start()
   assert.is(made, 1, 'the start makes one to see that it can be made')
   await s.t.track(() => s.bus.publish(UserCreated, ada), { advanceMs: 60_000 })
-  assert.equal(seen, ['began 1', 'disposed 1', 'began 2', 'done 2', 'disposed 2'])
+  assert.equal(seen, ['began 1', 'disposed 1', 'began 2', 'done 2', 'disposed 2', 'done'])
 })
 
 test('a disposal that fails is logged, and changes nothing of what the handler did', async () => {
@@ -142,6 +144,27 @@ test('a disposal that fails is logged, and changes nothing of what the handler d
     s.t.deadLetters().map(({ message }) => message),
     ['no room'],
   )
+})
+
+test('a class that keeps the context is made twice at the start, and what was made to look is disposed', async () => {
+  let made = 0
+  let disposed = 0
+  @injectable()
+  class Audit {
+    readonly number = made++
+    constructor(@inject(deliveryContext) readonly context: EventContext) {}
+    @handles(UserCreated)
+    note(): void {}
+    dispose(): void {
+      disposed += 1
+      throw new Error('nothing to dispose')
+    }
+  }
+  await using s = service([Audit])
+  await s.t.start()
+  assert.equal([made, disposed], [2, 1])
+  await s.t.track(() => s.bus.publish(UserCreated, ada))
+  assert.equal([made, disposed], [3, 2])
 })
 
 test('a singleton lives on when the delivery that uses it ends, and is disposed with its container', async () => {
