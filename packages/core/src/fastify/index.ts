@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Bus } from '../bus.js'
-import { type Correlation, withCorrelation } from '../correlation.js'
+import { withCorrelation } from '../correlation.js'
 import * as endpoint from '../http/endpoints.js'
 import { endKeptConnections } from '../http/kept-connections.js'
 import { carryCorrelation, type RequestScopeOptions, requestScope } from '../http/request-scope.js'
@@ -31,16 +31,12 @@ export interface BusbarPluginOptions extends RequestScopeOptions {
 export const busbar = plugin('busbar', async (app, options: BusbarPluginOptions) => {
   const { bus, closeTimeoutMs = 10_000 } = options
   carryCorrelation(bus)
-  const scopes = new WeakMap<object, Correlation>()
   app.decorate('bus', bus)
   app.addHook('onRequest', (request, reply, done) => {
     const { correlation, answerHeader } = requestScope(request.headers, options)
-    scopes.set(request, correlation)
     void reply.header(answerHeader, correlation.correlationId)
     withCorrelation(correlation, done)
   })
-  // Reading the body has left the scope: its events are the connection's.
-  app.addHook('preValidation', (request, _, done) => withCorrelation(scopes.get(request), done))
   endKeptConnections(app.server, () => bus.state !== 'running')
   app.addHook('onReady', () => bus.start())
   app.addHook('preClose', () => bus.drain({ timeoutMs: closeTimeoutMs }))

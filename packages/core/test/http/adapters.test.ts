@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { createBus, currentCorrelation, defineEvent, type Transport } from '@busbar/core'
 import { deadline, eventually } from '@busbar/testkit'
 import { type MemoryBroker, memoryBroker, memoryTransport } from '@busbar/transport-memory'
@@ -51,6 +53,28 @@ for (const [name, start] of Object.entries(servers)) {
       assert.equal(found('users'), expected(undefined))
       assert.equal(found('welcomes'), expected(id))
       assert.equal(scopes, [{ traceparent, tracestate }])
+      await server.close()
+    })
+  })
+
+  test('a body that comes later, in pieces, does not lose the scope of its request', async () => {
+    const { broker, bus } = service()
+    const server = await start(bus)
+    await deadline(10_000, 'the request', async () => {
+      const headers = { 'content-type': 'application/json', 'x-correlation-id': 'slow' }
+      const sending = request(`${server.url}/users`, { method: 'POST', headers })
+      const answered = once(sending, 'response')
+      for (const piece of ['{"id"', ':"1"', '}']) {
+        sending.write(piece)
+        await new Promise(resolve => setTimeout(resolve, 30))
+      }
+      sending.end()
+      const [response] = (await answered) as [IncomingMessage]
+      assert.is(response.resume().statusCode, 201)
+      assert.equal(
+        broker.records('users').map(record => headerOf(record, 'ce_correlationid')),
+        ['slow'],
+      )
       await server.close()
     })
   })
