@@ -1,7 +1,6 @@
 export { schemaHistories } from './avro-pairs/histories.js'
 export { schemaPairs } from './avro-pairs/index.js'
 export type { Deviation, SchemaHistory, SchemaPair } from './avro-pairs/pair.js'
-export { type CapturedLine, type CapturingLogger, capturingLogger, placesOf } from './captured-lines.js'
 export { DeadlineExceeded, deadline } from './deadline.js'
 export { type EventuallyOptions, eventually } from './eventually.js'
 export { freePort, freePorts } from './free-ports.js'
@@ -30,6 +29,7 @@ export {
   type StartKafkaClusterOptions,
   startKafkaCluster,
 } from './kafka/start-kafka-cluster.js'
+export { placesOf } from './places-of.js'
 export {
   type HttpProxy,
   httpProxy,
