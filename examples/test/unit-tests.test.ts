@@ -74,6 +74,8 @@ for (const script of names) {
     try {
       for (const name of ['unit-tests', 'dist-unit-tests', 'package.json'])
         await cp(join(folder, name), join(broken, name), { recursive: true })
+      // It extends the one of this repository by a path from its own place.
+      await rm(join(broken, 'unit-tests/tsconfig.json'))
       for (const path of ['unit-tests/mailer.ts', 'dist-unit-tests/mailer.js']) {
         let source = await readFile(join(broken, path), 'utf8')
         for (const [right, wrong] of faults) {
