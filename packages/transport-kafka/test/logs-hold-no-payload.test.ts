@@ -5,6 +5,7 @@ import {
   defineEvent,
   defineRequest,
   idempotent,
+  logging,
   memoryStore,
   retry,
   timeout,
@@ -38,6 +39,7 @@ function watched(world: World) {
     schema: orderSchema,
     key: () => `key ${marker}`,
   })
+  bus.use(logging())
   const said = (message: string) => logger.lines.filter(line => line.message.includes(message)).length
   const check = () => assert.deepEqual(placesOf(marker, logger.lines), [])
   return { name, bus, logger, Order, said, check }
@@ -112,7 +114,7 @@ for (const { name, open } of worlds(kafka?.brokers)) {
     assert.deepEqual(placesOf(marker, [refused, inBatch]), [])
     const topic = Order.topic.name
     const key = Buffer.from(marker)
-    const values = [JSON.stringify(wrong), `{"id": "${marker}`, `\xff${marker}`]
+    const values = [JSON.stringify(wrong), marker, `{"id": "${marker}`, `\xff${marker}`]
     const records = values.map(text => foreign(topic, 'order', { key, value: Buffer.from(text, 'latin1') }))
     const notText = Buffer.concat([key, Buffer.from([0xff])])
     const unreadable = { key, value: Buffer.from('{}'), headers: { ce_source: notText, ...header } }
