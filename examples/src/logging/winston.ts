@@ -10,9 +10,18 @@ const folder = await mkdtemp(join(tmpdir(), 'busbar-logging-'))
 const toFile = new winston.transports.File({ filename: join(folder, 'accounts.log'), level: 'debug' })
 
 const { printf } = winston.format
-const line = printf(({ level, message, id = '-', attempt = '-', err }) => {
-  const why = (err as Error | undefined)?.message
-  return `${level} ${message} (event ${id}, attempt ${attempt})${why ? `: ${why}` : ''}`
+interface Line {
+  readonly level: string
+  readonly message: string
+  readonly id?: string
+  readonly attempt?: number
+  readonly err?: { readonly message: string }
+}
+const line = printf(info => {
+  const { level, message, id, attempt, err } = info as unknown as Line
+  const event = id ? `, event ${id}` : ''
+  const time = attempt ? `, attempt ${attempt}` : ''
+  return `${level} ${message}${event}${time}${err ? `: ${err.message}` : ''}`
 })
 const toConsole = new winston.transports.Console({ level: 'info', format: line })
 const winstonLogger = winston.createLogger({ level: 'debug', transports: [toConsole, toFile] })

@@ -95,7 +95,7 @@ const schemas: Readonly<Record<string, AnySchema>> = {
         tagged: { type: 'object', properties: { tag: { not: { type: 'string' } } } },
       },
     },
-    { configure: ajv => addFormats.default(ajv as never, ['email', 'date-time']) },
+    { configure: ajv => addFormats.default(ajv, ['email', 'date-time']) },
   ),
   Avro: avro({
     type: 'record',
