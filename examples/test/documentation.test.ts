@@ -13,6 +13,7 @@ const programs = await Promise.all(
   [
     'examples/src',
     'examples/test',
+    'examples/unit-tests',
     'packages/core/test',
     'packages/transport-kafka/test',
     'packages/store-redis/test',

@@ -183,6 +183,7 @@ export class Bus implements AsyncDisposable {
       codecs: this.#codecs,
       delays: this.#delays,
       runtime,
+      logger,
       gate,
       middleware: () => this.#middleware,
     })
