@@ -248,7 +248,7 @@ export class Publisher {
     let isSent = false
     await compose<PublishContext>(layers, () => {
       isSent = true
-    })(context)
+    })({ ...context, isSentNow: false })
     if (!isSent) throw notSent(context)
     return record
   }
@@ -289,6 +289,7 @@ export class Publisher {
       payload,
       headers,
       values: new ContextValues(),
+      isSentNow: true,
     }
     return after(encodeValue(type, codec, payload), value => ({
       context,
