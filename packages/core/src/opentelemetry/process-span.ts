@@ -55,7 +55,7 @@ export function startProcess(
         ...messageAttributes(context),
         [attribute.attempt]: context.attempt,
         ...keyAttributes(tracing, context),
-        ...conversationOf(header => textIn(context, header)),
+        ...conversationOf(name => context.headers.bytes(name)),
       },
       links: created ? [{ context: created }, ...links] : [...links],
     },
@@ -94,11 +94,4 @@ export function recordAttemptFailure(span: Span, { ended }: DeliveryContext, thr
 
 function keyAttributes({ recordKeys }: Tracing, context: DeliveryContext): Attributes {
   return recordKeys && context.key !== null ? { [attribute.key]: context.key } : {}
-}
-
-/** A header that is text; Spring's correlation ids are bytes. */
-function textIn({ headers }: DeliveryContext, name: string): string | undefined {
-  const bytes = headers.bytes(name)
-  const text = bytes && Buffer.from(bytes).toString()
-  return text?.includes('\ufffd') ? undefined : text
 }

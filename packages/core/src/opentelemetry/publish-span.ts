@@ -4,7 +4,14 @@ import type { PublishContext } from '../context.js'
 import { currentCorrelation } from '../correlation.js'
 import { attribute } from './attributes.js'
 import { inject, removeTrace, traceIn, validSpan } from './propagation.js'
-import { conversationOf, isTraced, operationAttributes, type Tracing, within } from './spans.js'
+import {
+  conversationOf,
+  correlationHeader,
+  isTraced,
+  operationAttributes,
+  type Tracing,
+  within,
+} from './spans.js'
 import { readTraceContext } from './trace-context.js'
 
 const nameOf = { event: 'publish', request: 'send', reply: 'reply' } as const
@@ -27,7 +34,7 @@ export function tracePublish(tracing: Tracing, publish: PublishContext, next: Ne
       attributes: {
         ...operationAttributes(tracing, { name, type: isSentNow ? 'send' : 'create', topic, event }),
         [attribute.messageId]: publish.id,
-        ...conversationOf(header => textIn(headers, header)),
+        ...conversationOf(name => ownHeader(headers, name)),
       },
       links: given ? [{ context: given }] : [],
     },
@@ -54,7 +61,7 @@ export function parentContext(): Context {
   return remote ? trace.setSpanContext(active, remote) : active
 }
 
-function textIn(headers: PublishContext['headers'], name: string): string | undefined {
-  const value = headers[name]
-  return typeof value === 'string' ? value : undefined
+/** What `correlation()` writes, wherever it stands. */
+function ownHeader(headers: PublishContext['headers'], name: string): string | Uint8Array | undefined {
+  return headers[name] ?? (name === correlationHeader ? currentCorrelation()?.correlationId : undefined)
 }

@@ -5,11 +5,7 @@ import { parentContext } from './publish-span.js'
 import { isTraced, operationAttributes, type Tracing, within } from './spans.js'
 
 /** A span around a request's round trip: sending it is inside, and an error that it is answered with is its own. */
-export function traceRequest(
-  tracing: Tracing,
-  { event, topic }: RequestContext,
-  next: Next,
-): Promise<void> {
+export function traceRequest(tracing: Tracing, { event, topic }: RequestContext, next: Next): Promise<void> {
   const parent = parentContext()
   const span = tracing.tracer.startSpan(
     `request ${topic}`,

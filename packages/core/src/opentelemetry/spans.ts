@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import {
   type Attributes,
   type Context,
@@ -12,6 +13,9 @@ import { DeclaredError } from '../declared-error.js'
 import { BusbarError, reasonOf } from '../error.js'
 import { replyHeader } from '../reply-headers.js'
 import { attribute } from './attributes.js'
+
+/** Where `correlation()` puts it. */
+export const correlationHeader = 'ce_correlationid'
 
 /** What makes the spans of one bus. */
 export interface Tracing {
@@ -74,8 +78,14 @@ function errorTypeOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.name : '_OTHER'
 }
 
-/** What requests and replies, or events with the middleware `correlation()`, have in common. */
-export function conversationOf(read: (header: string) => string | undefined): Attributes {
-  const id = read(replyHeader.correlationId) ?? read('ce_correlationid')
+/** What a request and its reply have in common, or the events that one first cause led to. */
+export function conversationOf(read: (header: string) => string | Uint8Array | undefined): Attributes {
+  const id = textOf(read(replyHeader.correlationId)) ?? textOf(read(correlationHeader))
   return id === undefined ? {} : { [attribute.conversation]: id }
+}
+
+/** Spring's correlation ids are bytes that are no text. */
+function textOf(value: string | Uint8Array | undefined): string | undefined {
+  if (!(value instanceof Uint8Array)) return value
+  return isUtf8(value) ? Buffer.from(value).toString() : undefined
 }
