@@ -1,5 +1,6 @@
-import { type TracerProvider, trace } from '@opentelemetry/api'
-import type { DeliveryContext } from '../context.js'
+import { ProxyTracerProvider, type TracerProvider, trace } from '@opentelemetry/api'
+import type { Layer, Next } from '../compose.js'
+import type { DeliveryContext, RecordContext } from '../context.js'
 import { BusbarError } from '../error.js'
 import type { Middleware } from '../middleware.js'
 import { traceBatch, traceBatchedAttempt } from './batch-span.js'
@@ -18,7 +19,7 @@ export interface OpenTelemetryOptions {
 /**
  * Spans of what is published, requested and handled, by the semantic conventions for messaging; the trace travels in the
  * headers of the records. For `bus.use`, one for each bus; where it stands among others makes no difference. Payloads are
- * never an attribute. Without an SDK nothing is traced.
+ * never an attribute. Without an SDK it does nothing.
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Middleware {
   const tracing: Tracing = {
@@ -27,6 +28,13 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Middleware {
     system: '',
     clientId: '',
   }
+  let isTracing = options.tracerProvider !== undefined
+  const traced =
+    <C>(layer: (tracing: Tracing, context: C, next: Next) => Promise<void>): Layer<C> =>
+    (context, next) => {
+      isTracing ||= hasSdk()
+      return isTracing ? layer(tracing, context, next) : next()
+    }
   return {
     name: 'opentelemetry',
     attach(bus) {
@@ -38,14 +46,20 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Middleware {
       tracing.system = bus.transport
       tracing.clientId = bus.name
     },
-    request: (context, next) => traceRequest(tracing, context, next),
-    publish: (context, next) => tracePublish(tracing, context, next),
-    attempt(given, next) {
+    request: traced(traceRequest),
+    publish: traced(tracePublish),
+    attempt: traced((_, given: RecordContext, next) => {
       const context = given as DeliveryContext
-      return context.collector
-        ? traceBatchedAttempt(tracing, context, next)
-        : traceAttempt(tracing, context, next)
-    },
-    batch: (context, next) => traceBatch(tracing, context, next),
+      return (context.collector ? traceBatchedAttempt : traceAttempt)(tracing, context, next)
+    }),
+    batch: traced(traceBatch),
   }
+}
+
+/** Asked until there is one: programs register it early or late. */
+function hasSdk(): boolean {
+  const provider = trace.getTracerProvider()
+  return (
+    !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('@busbar/core') !== undefined
+  )
 }
