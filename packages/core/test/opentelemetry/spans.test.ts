@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { throws } from '../support/assertions.js'
 import { Thing, until } from '../support/failure-world.js'
+import { run } from '../support/redrive.js'
 import { attributesOf, tracedWorld } from './traced-world.js'
 
 const test = suite('spans of events')
@@ -142,6 +143,27 @@ test('a record that comes back by a retry topic stays in its trace, also with tr
     '  service: process things CONSUMER Error',
     '  service: send things.service.retry.1 CLIENT',
     '  service: process things.service.retry.1 CONSUMER',
+  ])
+})
+
+test('a delayed event and a dead letter that is replayed go on in their trace', async () => {
+  await using w = tracedWorld()
+  const { bus, reports } = w.traced('service')
+  let isFixed = false
+  bus.subscribe(Thing, { use: [retry({ attempts: 1 })] }, () => {
+    if (!isFixed) throw new Error('no')
+  })
+  await bus.start()
+  await bus.publish(Thing, { id: 'a' }, { delayMs: 5_000 })
+  await w.advanceUntil(() => reports.length === 1, 'its end')
+  isFixed = true
+  await run(w, bus.deadLetters().replay())
+  await w.advanceUntil(() => reports.length === 2, 'its second end')
+  assert.equal(w.tree(), [
+    'service: publish things PRODUCER',
+    '  service: process things CONSUMER Error',
+    '  service: send things.service.dlq CLIENT',
+    '  service: process things.service.retry CONSUMER',
   ])
 })
 
