@@ -76,7 +76,7 @@ function print(all: readonly ReadableSpan[], parent?: ReadableSpan, indent = '  
   for (const span of children.sort((one, other) => startOf(one) - startOf(other))) {
     const { name, kind, attributes } = span
     const service = String(attributes['messaging.client.id']).padEnd(9)
-    const failure = attributes['error.type'] ? `, failed: ${attributes['error.type']}` : ''
+    const failure = 'error.type' in attributes ? `, failed: ${String(attributes['error.type'])}` : ''
     console.log(`${service} ${indent}${name} (${SpanKind[kind]}${failure})`)
     print(all, span, `${indent}  `)
   }

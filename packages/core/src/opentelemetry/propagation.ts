@@ -50,7 +50,9 @@ const w3c: Pick<TextMapPropagator, 'inject' | 'extract'> = {
   inject: (context, carrier, setter) => {
     const span = validSpan(context)
     if (!span) return
-    for (const [name, value] of Object.entries(writeTraceContext(span))) setter.set(carrier, name, value)
+    const { traceparent, tracestate } = writeTraceContext(span)
+    setter.set(carrier, 'traceparent', traceparent)
+    if (tracestate !== undefined) setter.set(carrier, 'tracestate', tracestate)
   },
   extract: (context, carrier, getter) => {
     const text = (name: string) => {

@@ -7,9 +7,12 @@ import {
   withCorrelation,
 } from '@busbar/core'
 import { openTelemetry } from '@busbar/core/opentelemetry'
+import { trace as tracer } from '@opentelemetry/api'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { headerOf, Thing, until, world } from '../support/failure-world.js'
+import { headerIn } from './traced-world.js'
 
 const test = suite('tracing without an SDK')
 const Next = defineEvent<Thing>('next')
@@ -59,11 +62,31 @@ for (const [order, middleware] of Object.entries(orders)) {
     await withCorrelation({ correlationId: 'r', trace }, () => bus.publish(Thing, { id: 'a' }))
     await until(() => reports.length === 1, 'handled')
     for (const topic of ['things', 'next']) {
-      const [record] = w.records(topic) as never[]
-      assert.is(headerOf(record as never, 'traceparent'), trace.traceparent)
-      assert.is(headerOf(record as never, 'tracestate'), trace.tracestate)
+      assert.is(headerIn(w, topic, 'traceparent'), trace.traceparent)
+      assert.is(headerIn(w, topic, 'tracestate'), trace.tracestate)
     }
   })
 }
+
+test('an SDK that is registered later is found', async () => {
+  const exporter = new InMemorySpanExporter()
+  await using w = world()
+  const { bus } = w.service()
+  bus.use(openTelemetry())
+  await bus.start()
+  await bus.publish(Thing, { id: 'before' })
+  tracer.setGlobalTracerProvider(
+    new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }),
+  )
+  try {
+    await bus.publish(Thing, { id: 'after' })
+    assert.equal(
+      exporter.getFinishedSpans().map(({ name }) => name),
+      ['publish things'],
+    )
+  } finally {
+    tracer.disable()
+  }
+})
 
 test.run()

@@ -2,8 +2,8 @@ import { correlation, defineError, defineEvent, defineRequest, type Middleware }
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { rejects } from '../support/assertions.js'
-import { headerOf, type Thing, until } from '../support/failure-world.js'
-import { type TracedWorld, tracedWorld } from './traced-world.js'
+import { type Thing, until } from '../support/failure-world.js'
+import { headerIn, type TracedWorld, tracedWorld } from './traced-world.js'
 
 const test = suite('spans of requests')
 const NotFound = defineError<{ id: string }>('NotFound')
@@ -37,7 +37,7 @@ for (const [order, middleware] of Object.entries(orders)) {
       '      users: publish asked PRODUCER',
       '      users: reply busbar.replies PRODUCER',
     ])
-    const conversation = headerOf(w.records('user.get')[0] as never, 'kafka_correlationId')
+    const conversation = headerIn(w, 'user.get', 'kafka_correlationId')
     for (const name of ['send user.get', 'process user.get', 'reply busbar.replies'])
       assert.is(w.span(name).attributes['messaging.message.conversation_id'], conversation, name)
   })

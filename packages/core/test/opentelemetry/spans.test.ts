@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { throws } from '../support/assertions.js'
 import { Thing, until } from '../support/failure-world.js'
 import { run } from '../support/redrive.js'
-import { attributesOf, tracedWorld } from './traced-world.js'
+import { tracedWorld } from './traced-world.js'
 
 const test = suite('spans of events')
 const Mailed = defineEvent<Thing>('mailed', { topic: 'mails' })
@@ -102,8 +102,11 @@ test('each attempt has a span with its failure, and so has the move to the dead-
   ])
   const attempts = w.spans().filter(({ kind }) => kind === SpanKind.CONSUMER)
   assert.equal(
-    attempts.map(span => attributesOf(span, 'busbar.attempt', 'busbar.outcome')),
-    [1, 2].map(attempt => ({ 'busbar.attempt': attempt, 'busbar.outcome': 'failed' })),
+    attempts.map(({ attributes }) => [attributes['busbar.attempt'], attributes['busbar.outcome']]),
+    [
+      [1, 'failed'],
+      [2, 'failed'],
+    ],
   )
   assert.is(attempts[0]?.status.message, 'no a')
   assert.is(attempts[0]?.events[0]?.name, 'exception')
@@ -208,7 +211,8 @@ test('a handler that stops because it was told to has not failed', async () => {
   let isRunning = false
   bus.subscribe(Thing, async (_, { signal }) => {
     isRunning = true
-    await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    await new Promise(resolve => signal.addEventListener('abort', resolve))
+    throw signal.reason
   })
   await bus.start()
   await bus.publish(Thing, { id: 'a' })
@@ -239,7 +243,7 @@ test('a publish that fails is an error, and throws what it threw', async () => {
   })
   bus.use(w.tracing())
   await bus.start()
-  assert.is(await bus.publish(Thing, { id: 'a' }).catch(caught => caught), thrown)
+  assert.is(await bus.publish(Thing, { id: 'a' }).catch((caught: unknown) => caught), thrown)
   assert.equal(w.tree(), ['service: publish things PRODUCER RangeError'])
 })
 

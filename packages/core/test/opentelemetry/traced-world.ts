@@ -1,6 +1,6 @@
 import type { BusOptions } from '@busbar/core'
 import { type OpenTelemetryOptions, openTelemetry } from '@busbar/core/opentelemetry'
-import { type Attributes, context, SpanKind, SpanStatusCode } from '@opentelemetry/api'
+import { context, SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import {
   BasicTracerProvider,
@@ -9,7 +9,7 @@ import {
   type Sampler,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
-import { type Service, type World, world } from '../support/failure-world.js'
+import { headerOf, type Service, type World, world } from '../support/failure-world.js'
 
 export interface TracedWorld extends World {
   /** A bus with `openTelemetry()` outermost. */
@@ -81,7 +81,9 @@ function lineOf({ name, kind, status, attributes }: ReadableSpan): string {
   return `${name} ${SpanKind[kind]}${failed}`
 }
 
-/** Some attributes of a span, without what every span has. */
-export function attributesOf(span: ReadableSpan, ...names: string[]): Attributes {
-  return Object.fromEntries(names.map(name => [name, span.attributes[name]])) as Attributes
+/** A header of the only record of a topic. */
+export function headerIn(w: World, topic: string, name: string): string | undefined {
+  const [record, ...others] = w.records(topic)
+  if (!record || others.length > 0) throw new Error(`${topic} has not just one record`)
+  return headerOf(record, name)
 }
