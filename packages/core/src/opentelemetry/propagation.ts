@@ -29,7 +29,7 @@ export function inject(creation: SpanContext, active: Context, headers: Outgoing
   propagator().inject(trace.setSpanContext(active, creation), headers, added)
 }
 
-/** Removes what names a trace. */
+/** Removes what names a trace, or fails to. */
 export function removeTrace(headers: OutgoingHeaders): void {
   for (const name of ['traceparent', 'tracestate', ...propagation.fields()])
     if (name !== 'baggage') delete headers[name]

@@ -1,4 +1,5 @@
 import { defineEvent, filter, idempotent, memoryStore, retry, timeout } from '@busbar/core'
+import { openTelemetry } from '@busbar/core/opentelemetry'
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -293,6 +294,9 @@ test('belongs to one bus', async () => {
   w.service({ name: 'one' }).bus.use(tracing)
   const { message } = throws(() => w.service({ name: 'other' }).bus.use(tracing), 'CONFIG_INVALID')
   assert.match(message, /bus other: .* bus one: make one for each/)
+  throws(() => w.service().bus.subscribe(Thing, { use: [w.tracing()] }, () => {}), 'CONFIG_INVALID')
+  // @ts-expect-error no such option: keys would stay out without a word
+  openTelemetry({ recordKey: true })
 })
 
 test.run()
