@@ -194,6 +194,14 @@ test('the propagator that was set globally is used, with its baggage', async () 
   }
 })
 
+test('a record that is made for later, with a trace of its own, needs no span', async () => {
+  await using w = tracedWorld()
+  const { bus } = w.traced('service')
+  const { headers } = await bus.encode(Thing, { id: 'a' }, { headers: { traceparent } })
+  assert.is(headers['traceparent'], traceparent)
+  assert.is(w.spans().length, 0)
+})
+
 test('what names no trace is replaced, as a whole', async () => {
   await using w = tracedWorld()
   const { bus } = w.traced('service')
