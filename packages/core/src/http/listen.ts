@@ -16,6 +16,9 @@ export interface ListenOptions {
   readonly closeTimeoutMs?: number
 }
 
+/** What answers requests; what it returns is not looked at. */
+export type HttpListener = (request: IncomingMessage, response: ServerResponse) => unknown
+
 /** A bus and the HTTP server before it. */
 export interface HttpService extends AsyncDisposable {
   readonly server: HttpServer
@@ -37,11 +40,12 @@ export interface HttpService extends AsyncDisposable {
  */
 export async function listen(
   bus: Bus,
-  app: RequestListener | HttpServer,
+  app: HttpListener | HttpServer,
   options: ListenOptions = {},
 ): Promise<HttpService> {
   const closeTimeoutMs = positive('listen.closeTimeoutMs', options.closeTimeoutMs ?? 10_000)
-  const server = app instanceof Server ? app : createServer(app)
+  const server =
+    app instanceof Server ? app : createServer((request, response) => void app(request, response))
   await bus.start()
   try {
     await opened(server, options)
