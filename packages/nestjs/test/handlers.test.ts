@@ -1,9 +1,9 @@
 import { InjectBus, OnEvent, Replies } from '@busbar/nestjs'
-import { type Bus, type EventContext, defineError, defineEvent, defineRequest } from '@busbar/core'
+import { type Bus, type EventContext, defineError, defineEvent, defineRequest, retry } from '@busbar/core'
 import { deadline, eventually } from '@busbar/testkit'
 import { Controller, Inject, Injectable, Scope } from '@nestjs/common'
 import { REQUEST } from '@nestjs/core'
-import { of } from 'rxjs'
+import { of, throwError } from 'rxjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ada, application, GetUser, type User, UserCreated } from './support/application.js'
@@ -84,16 +84,22 @@ test('a handler that throws is tried again, and an Observable that fails is a fa
   const attempts: number[] = []
   @Injectable()
   class Mailer {
-    @OnEvent(UserCreated)
+    @OnEvent(UserCreated, { use: [retry({ attempts: 2, delayMs: 1 })] })
     welcome(_user: User, context: EventContext<User>): void {
       attempts.push(context.attempt)
       throw new Error('no mail today')
     }
+
+    @OnEvent(UserCreated, { name: 'later', use: [retry({ attempts: 2, delayMs: 1 })] })
+    welcomeLater(_user: User, context: EventContext<User>) {
+      attempts.push(context.attempt * 10)
+      return throwError(() => new Error('no mail today'))
+    }
   }
   await using app = await application({ providers: [Mailer] })
   await app.bus.publish(UserCreated, ada)
-  await eventually(() => assert.is(app.broker.records('user.created.accounts.dlq').length, 1))
-  assert.equal(attempts, [1, 2])
+  await eventually(() => assert.is(app.broker.records('user.created.accounts.dlq').length, 2))
+  assert.equal(attempts.sort(), [1, 10, 2, 20])
 })
 
 test('several decorators on one method, a method of a base class, an alias and a factory are each one subscription', async () => {

@@ -1,5 +1,5 @@
 import { BUS, BusbarModule, type BusbarModuleOptions } from '@busbar/nestjs'
-import { type Bus, defineEvent, defineRequest, type Logger, retry } from '@busbar/core'
+import { type Bus, defineEvent, defineRequest, type Logger } from '@busbar/core'
 import { type MemoryBroker, memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import type { ModuleMetadata } from '@nestjs/common'
 import { Test, type TestingModule } from '@nestjs/testing'
@@ -41,7 +41,6 @@ export async function application(
         name: 'accounts',
         transport: memoryTransport({ broker }),
         logger: linesTo(lines),
-        use: [retry({ attempts: 2, delayMs: 1 })],
         ...options,
       }),
       ...(metadata.imports ?? []),
