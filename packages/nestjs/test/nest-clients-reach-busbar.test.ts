@@ -137,9 +137,9 @@ if (kafka !== undefined) {
     assert.is(await send(Add.name, 41), '42')
   })
 
-  test('send: a reply of nothing completes with empty text, a null with the text null', async () => {
-    assert.is(await send(Nothing.name, '"undefined"'), '')
-    assert.is(await send(Nothing.name, '"null"'), 'null')
+  test('send: a reply of null, or of nothing, is null', async () => {
+    assert.is(await send(Nothing.name, '"undefined"'), null)
+    assert.is(await send(Nothing.name, '"null"'), null)
   })
 
   test('a message without a value is a tombstone: a dead letter, or an error reply', async () => {
