@@ -14,6 +14,7 @@ const programs = await Promise.all(
     'examples/src',
     'examples/test',
     'packages/core/test',
+    'packages/nestjs/test',
     'packages/transport-kafka/test',
     'packages/store-redis/test',
     'packages/store-postgres/test',

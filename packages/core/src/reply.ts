@@ -131,7 +131,8 @@ async function publishAnswer(
 
 /** Whether a value is what JSON makes of null, or of nothing. */
 function isNoValue({ contentType }: Codec<never, unknown>, value: Uint8Array): boolean {
-  const hasNone = value.length === 0 || (value.length === 4 && Buffer.from(value).toString('latin1') === 'null')
+  const hasNone =
+    value.length === 0 || (value.length === 4 && Buffer.from(value).toString('latin1') === 'null')
   return contentType === 'application/json' && hasNone
 }
 

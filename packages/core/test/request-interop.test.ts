@@ -97,7 +97,12 @@ test('a reply of null or nothing to another framework is a record without a valu
   const headers = { kafka_correlationId: 'abc', kafka_replyTopic: 'my.replies', kafka_replyPartition: '0' }
   await withBuses([bus], async () => {
     const raw = (topic: string, value: string) => ({ topic, value: bytes(value), headers })
-    const requests = [raw('find', '"null"'), raw('find', '"nothing"'), raw('text', '"null"'), raw('text', '""')]
+    const requests = [
+      raw('find', '"null"'),
+      raw('find', '"nothing"'),
+      raw('text', '"null"'),
+      raw('text', '""'),
+    ]
     for (const [index, request] of requests.entries()) {
       await sendRaw(broker, [request])
       await eventually(() => assert.is(broker.records('my.replies').length, index + 1))

@@ -1,4 +1,4 @@
-import { BusbarError, type Bus, type BusOptions, createBus, type MiddlewareLike } from '@busbar/core'
+import { type Bus, BusbarError, type BusOptions, createBus, type MiddlewareLike } from '@busbar/core'
 import {
   type BeforeApplicationShutdown,
   type DynamicModule,
@@ -45,7 +45,9 @@ const OPTIONS = Symbol('@busbar/nestjs options')
  * lets handlers finish while HTTP requests under way may still publish, and is closed once they are done.
  */
 @Module({})
-export class BusbarModule implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
+export class BusbarModule
+  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   readonly #bus: Bus
   readonly #options: BusbarModuleOptions
   readonly #modules: ModulesContainer
@@ -85,9 +87,15 @@ export class BusbarModule implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    refuseSecondModule(this.#modules)
-    for (const handler of discoverHandlers(this.#modules)) this.#subscribe(handler)
-    await this.#bus.start()
+    try {
+      refuseSecondModule(this.#modules)
+      for (const handler of discoverHandlers(this.#modules)) this.#subscribe(handler)
+      await this.#bus.start()
+    } catch (thrown) {
+      // Nest 11 runs no hook when an application that could not start is closed.
+      await this.#bus.close(this.#closeOptions)
+      throw thrown
+    }
   }
 
   async beforeApplicationShutdown(): Promise<void> {

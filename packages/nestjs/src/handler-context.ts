@@ -1,9 +1,10 @@
 import { BusbarError, type EventContext } from '@busbar/core'
 import { HttpException } from '@nestjs/common'
-import { ContextIdFactory, ExternalContextCreator, ModuleRef } from '@nestjs/core'
+import { type ContextId, ContextIdFactory, ExternalContextCreator, ModuleRef } from '@nestjs/core'
 import { isObservable, lastValueFrom } from 'rxjs'
 import type { DiscoveredHandler } from './handler-discovery.js'
 import { contextParameter, parameters, parametersKey } from './handler-parameters.js'
+import { constructorParts, contextUtilsOf, filtersOf } from './nest-parts.js'
 
 /** What `ExecutionContext.getType()` says in guards, pipes, interceptors and filters of a handler. */
 const contextType = 'busbar'
@@ -12,7 +13,6 @@ const contextType = 'busbar'
 export type RunHandler = (payload: unknown, context: EventContext) => Promise<unknown>
 
 type Instance = Record<string, (...args: unknown[]) => unknown>
-type ContextId = ReturnType<typeof ContextIdFactory.create>
 
 /** A function that runs a handler: on its one instance, or on one of its own for each delivery where it is request-scoped. */
 export function runnerOf(nest: ExternalContextCreator, handler: DiscoveredHandler): RunHandler {
@@ -21,7 +21,7 @@ export function runnerOf(nest: ExternalContextCreator, handler: DiscoveredHandle
   if (host.isDependencyTreeStatic()) return contexts.runOn(host.instance as Instance)
   const moduleRef = host.host?.providers.get(ModuleRef)?.instance as ModuleRef
   return async (payload, context) => {
-    const contextId: ContextId = ContextIdFactory.getByRequest(context)
+    const contextId = ContextIdFactory.getByRequest(context)
     moduleRef.registerRequestByContextId(
       host.isDependencyTreeDurable() ? contextId.payload : context,
       contextId,
@@ -41,16 +41,7 @@ class HandlerContexts extends ExternalContextCreator {
   readonly #refusedBy = new WeakMap<object, 'guard' | 'pipe'>()
 
   constructor(nest: ExternalContextCreator, handler: DiscoveredHandler) {
-    super(
-      nest['guardsContextCreator'],
-      nest['guardsConsumer'],
-      nest['interceptorsContextCreator'],
-      nest['interceptorsConsumer'],
-      nest['modulesContainer'],
-      nest['pipesContextCreator'],
-      nest['pipesConsumer'],
-      nest['filtersContextCreator'],
-    )
+    super(...constructorParts(nest))
     this.#handler = handler
   }
 
@@ -69,14 +60,14 @@ class HandlerContexts extends ExternalContextCreator {
       enhancers,
       contextType,
     )
-    const filters = this['filtersContextCreator'].create(
+    const filters = filtersOf(this).create(
       instance,
       callback,
       this.getContextModuleKey(),
       contextId,
       inquirerId,
     )
-    const hostOf = this['contextUtils'].getContextFactory(contextType, instance, callback)
+    const hostOf = contextUtilsOf(this).getContextFactory(contextType, instance, callback)
     return async (payload, context) => {
       try {
         return (await run(payload, context)) as unknown

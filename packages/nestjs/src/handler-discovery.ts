@@ -6,7 +6,7 @@ import { hasDecoratedParameters } from './handler-parameters.js'
 type NestModule = ModulesContainer extends Map<string, infer M> ? M : never
 
 /** How Nest keeps a provider or controller: its instance, or what one is made from for each delivery. */
-export type HandlerHost = NestModule['providers'] extends Map<unknown, infer W> ? W : never
+type HandlerHost = NestModule['providers'] extends Map<unknown, infer W> ? W : never
 
 /** A method that Nest has an instance for, and what its decorators say. */
 export interface DiscoveredHandler {

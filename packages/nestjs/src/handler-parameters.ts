@@ -11,7 +11,10 @@ export const contextParameter = 0
 
 /** Lets Nest run pipes on the payload, whose class it knows by the metadata that the compiler emits. */
 export function describeParameters(host: object, method: string): void {
-  const described = { [`${payload}:0`]: { index: 0, pipes: [] }, [`${contextParameter}:1`]: { index: 1, pipes: [] } }
+  const described = {
+    [`${payload}:0`]: { index: 0, pipes: [] },
+    [`${contextParameter}:1`]: { index: 1, pipes: [] },
+  }
   Reflect.defineMetadata(parametersKey, described, host, method)
 }
 

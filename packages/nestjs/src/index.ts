@@ -1,5 +1,5 @@
 export { BUS, InjectBus } from './bus-token.js'
-export { type BusbarModuleAsyncOptions, BusbarModule, type BusbarModuleOptions } from './busbar-module.js'
+export { BusbarModule, type BusbarModuleAsyncOptions, type BusbarModuleOptions } from './busbar-module.js'
 export { type HandlerDecorator, OnEvent, Replies } from './handler-decorators.js'
 export { nestLogger } from './nest-logger.js'
 export { plainText } from './plain-text.js'

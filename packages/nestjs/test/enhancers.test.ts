@@ -1,5 +1,5 @@
-import { OnEvent, Replies } from '@busbar/nestjs'
 import { type EventContext, retry } from '@busbar/core'
+import { OnEvent, Replies } from '@busbar/nestjs'
 import { eventually } from '@busbar/testkit'
 import {
   type ArgumentsHost,
@@ -26,7 +26,7 @@ import { APP_GUARD, REQUEST, Reflector } from '@nestjs/core'
 import { map, of, throwError } from 'rxjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ada, application, type Application, GetUser, type User, UserCreated } from './support/application.js'
+import { type Application, ada, application, GetUser, type User, UserCreated } from './support/application.js'
 
 const test = suite('guards, pipes, interceptors and filters of a handler')
 
@@ -111,10 +111,7 @@ test('a guard that fails, or asks to come again, is no refusal: the event is tri
       handled += 1
     }
   }
-  await using app = await application(
-    { providers: [Mailer] },
-    { use: [retry({ attempts: 3, delayMs: 1 })] },
-  )
+  await using app = await application({ providers: [Mailer] }, { use: [retry({ attempts: 3, delayMs: 1 })] })
   await app.bus.publish(UserCreated, ada)
   await eventually(() => assert.is(handled, 1))
 })
@@ -143,9 +140,18 @@ test('a guard knows the type, the data, the context, the class and the metadata 
     constructor(@Inject(Reflector) private readonly reflector: Reflector) {}
 
     canActivate(context: ExecutionContext): boolean {
-      const tenant = this.reflector.getAllAndOverride<string>('tenant', [context.getHandler(), context.getClass()])
+      const tenant = this.reflector.getAllAndOverride<string>('tenant', [
+        context.getHandler(),
+        context.getClass(),
+      ])
       const rpc = context.switchToRpc()
-      seen.push([context.getType<string>(), rpc.getData<User>(), rpc.getContext<EventContext>().event, context.getClass().name, tenant])
+      seen.push([
+        context.getType<string>(),
+        rpc.getData<User>(),
+        rpc.getContext<EventContext>().event,
+        context.getClass().name,
+        tenant,
+      ])
       return true
     }
   }
@@ -296,7 +302,12 @@ test('an event whose failure a filter takes is handled', async () => {
   }
   await using app = await application({ providers: [Mailer] })
   await app.bus.publish(UserCreated, ada)
-  await eventually(() => assert.is(app.broker.positions('accounts').reduce((lag, each) => lag + each.lag, 0), 0))
+  await eventually(() =>
+    assert.is(
+      app.broker.positions('accounts').reduce((lag, each) => lag + each.lag, 0),
+      0,
+    ),
+  )
   assert.equal([calls, app.lines.filter(({ level }) => level === 'error')], [1, []])
 })
 
@@ -322,7 +333,9 @@ test('a request-scoped guard is made for each delivery, with the event as its RE
   await using app = await application({ controllers: [Mailer] })
   await app.bus.publishBatch(UserCreated, [ada, { ...ada, id: '2' }])
   await eventually(() => assert.equal(seen.sort(), ['guard 1', 'guard 2', 'handled 1']))
-  await eventually(() => assert.match(header(app, 'busbar-error-message'), /^a guard of Mailer\.welcome refused/))
+  await eventually(() =>
+    assert.match(header(app, 'busbar-error-message'), /^a guard of Mailer\.welcome refused/),
+  )
 })
 
 test.run()

@@ -1,5 +1,5 @@
+import { type Bus, defineError, defineEvent, defineRequest, type EventContext, retry } from '@busbar/core'
 import { InjectBus, OnEvent, Replies } from '@busbar/nestjs'
-import { type Bus, type EventContext, defineError, defineEvent, defineRequest, retry } from '@busbar/core'
 import { deadline, eventually } from '@busbar/testkit'
 import { Controller, Inject, Injectable, Scope } from '@nestjs/common'
 import { REQUEST } from '@nestjs/core'
@@ -42,8 +42,14 @@ test('methods of providers and of controllers handle events, with payload and co
     assert.equal(app.module.get(Statistics).users, ['1'])
   })
   assert.equal(
-    app.lines.filter(({ level }) => level === 'info').map(({ message }) => message).filter(each => each.includes('user.created')),
-    ['Mailer.welcome handles user.created in group mailer', 'Statistics.count handles user.created in group statistics'],
+    app.lines
+      .filter(({ level }) => level === 'info')
+      .map(({ message }) => message)
+      .filter(each => each.includes('user.created')),
+    [
+      'Mailer.welcome handles user.created in group mailer',
+      'Statistics.count handles user.created in group statistics',
+    ],
   )
 })
 
@@ -77,7 +83,10 @@ test('a method answers a request with its value, its promise, its Observable, or
     (thrown: unknown) => thrown,
   )
   assert.instance(error, NotFound)
-  assert.equal(app.lines.filter(({ level }) => level === 'warn' || level === 'error'), [])
+  assert.equal(
+    app.lines.filter(({ level }) => level === 'warn' || level === 'error'),
+    [],
+  )
 })
 
 test('a handler that throws is tried again, and an Observable that fails is a failure', async () => {

@@ -1,5 +1,12 @@
+import {
+  type Bus,
+  defineError,
+  defineEvent,
+  defineRequest,
+  type EventContext,
+  silentLogger,
+} from '@busbar/core'
 import { BUS, BusbarModule, OnEvent, plainText, Replies } from '@busbar/nestjs'
-import { type Bus, defineError, defineEvent, defineRequest, type EventContext, silentLogger } from '@busbar/core'
 import { deadline, eventually, kafkaForTests, uniqueName } from '@busbar/testkit'
 import { kafkaTransport } from '@busbar/transport-kafka'
 import { type CanActivate, Controller, Injectable, UseGuards } from '@nestjs/common'
@@ -81,7 +88,12 @@ class Repliers {
 if (kafka !== undefined) {
   const { brokers } = kafka
   const requests = [Get, Shout, Add, Nothing, Guarded].map(({ name }) => name)
-  await createTopics(brokers, [...requests, ...requests.map(name => `${name}.reply`), Created.name, Noted.name])
+  await createTopics(brokers, [
+    ...requests,
+    ...requests.map(name => `${name}.reply`),
+    Created.name,
+    Noted.name,
+  ])
   const module = await Test.createTestingModule({
     imports: [
       BusbarModule.forRoot({
@@ -116,7 +128,14 @@ if (kafka !== undefined) {
     test(`emit: ${name} reaches @OnEvent`, async () => {
       received.splice(0)
       await emit(Created.name, emitted)
-      await eventually(() => assert.equal(received.map(each => each.payload), [payload]), { timeoutMs: 15_000 })
+      await eventually(
+        () =>
+          assert.equal(
+            received.map(each => each.payload),
+            [payload],
+          ),
+        { timeoutMs: 15_000 },
+      )
     })
   }
 
@@ -147,7 +166,11 @@ if (kafka !== undefined) {
     await emit(Created.name, { key: 'ada', value: null })
     const letters = bus.deadLetters()
     await eventually(
-      async () => assert.equal((await letters.list()).map(({ code }) => code), ['DECODE_FAILED']),
+      async () =>
+        assert.equal(
+          (await letters.list()).map(({ code }) => code),
+          ['DECODE_FAILED'],
+        ),
       { timeoutMs: 15_000 },
     )
     assert.equal(received, [])
@@ -186,7 +209,10 @@ if (kafka !== undefined) {
     const ids = Array.from({ length: 64 }, (_, n) => n)
     await Promise.all(ids.map(id => emit(Created.name, { id })))
     await eventually(() =>
-      assert.equal(received.map(({ payload }) => (payload as { id: number }).id).sort((a, b) => a - b), ids),
+      assert.equal(
+        received.map(({ payload }) => (payload as { id: number }).id).sort((a, b) => a - b),
+        ids,
+      ),
     )
   })
 

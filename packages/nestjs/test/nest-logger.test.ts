@@ -1,5 +1,5 @@
-import { nestLogger } from '@busbar/nestjs'
 import { BusbarError } from '@busbar/core'
+import { nestLogger } from '@busbar/nestjs'
 import { Logger, type LoggerService } from '@nestjs/common'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,7 +8,10 @@ const test = suite("Busbar's lines in Nest's log")
 
 type Call = readonly [level: string, ...parameters: unknown[]]
 const calls: Call[] = []
-const note = (level: string) => (message: unknown, ...more: unknown[]) => void calls.push([level, message, ...more])
+const note =
+  (level: string) =>
+  (message: unknown, ...more: unknown[]) =>
+    void calls.push([level, message, ...more])
 const service: LoggerService = {
   log: note('log'),
   error: note('error'),
@@ -16,8 +19,8 @@ const service: LoggerService = {
   debug: note('debug'),
 }
 
-test.before(() => Logger.overrideLogger(service))
-test.after(() => Logger.overrideLogger(true as never))
+test.before(() => void Logger.overrideLogger(service))
+test.after(() => void Logger.overrideLogger(true))
 test.before.each(() => void calls.splice(0))
 
 test('the message comes first, then its fields and those of the child', () => {
@@ -25,7 +28,11 @@ test('the message comes first, then its fields and those of the child', () => {
   logger.info({ event: 'user.created', partitions: ['a/0', 'a/1'] }, 'partitions assigned')
   logger.debug('nothing more')
   assert.equal(calls, [
-    ['log', "partitions assigned group=mailer attempt=2 event=user.created partitions=[ 'a/0', 'a/1' ]", 'Busbar'],
+    [
+      'log',
+      "partitions assigned group=mailer attempt=2 event=user.created partitions=[ 'a/0', 'a/1' ]",
+      'Busbar',
+    ],
     ['debug', 'nothing more group=mailer attempt=2', 'Busbar'],
   ])
 })

@@ -1,5 +1,5 @@
-import { plainText } from '@busbar/nestjs'
 import type { BusbarError } from '@busbar/core'
+import { plainText } from '@busbar/nestjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 

@@ -1,8 +1,14 @@
-import { BusbarModule, OnEvent, Replies } from '@busbar/nestjs'
 import { BusbarError, defineEvent } from '@busbar/core'
+import { BusbarModule, OnEvent, Replies } from '@busbar/nestjs'
 import { memoryTransport } from '@busbar/transport-memory'
-import { type CanActivate, Injectable, Module, SetMetadata, UseGuards } from '@nestjs/common'
-import { createParamDecorator } from '@nestjs/common'
+import {
+  type CanActivate,
+  createParamDecorator,
+  Injectable,
+  Module,
+  SetMetadata,
+  UseGuards,
+} from '@nestjs/common'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { application, GetUser, type User, UserCreated } from './support/application.js'
@@ -66,6 +72,7 @@ test('a static method, and a property that is no method', () => {
   assert.throws(
     () => {
       class Mailer {
+        readonly sent = 0
         @OnEvent(UserCreated)
         static welcome(_user: User): void {}
       }

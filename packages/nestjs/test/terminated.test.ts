@@ -1,9 +1,9 @@
-import { createBus, defineEvent, silentLogger } from '@busbar/core'
-import { deadline, eventually, kafkaForTests, uniqueName } from '@busbar/testkit'
-import { kafkaTransport } from '@busbar/transport-kafka'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { createBus, defineEvent, silentLogger } from '@busbar/core'
+import { deadline, eventually, kafkaForTests, uniqueName } from '@busbar/testkit'
+import { kafkaTransport } from '@busbar/transport-kafka'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Order, ShopMessage } from './programs/shop.js'
@@ -20,7 +20,12 @@ if (kafka !== undefined) {
     const [started, handled] = [new Set<string>(), new Set<string>()]
     let [url, underWay] = ['', 0]
     shop.on('message', message => {
-      const told = message as Partial<{ listening: string; underWay: number; started: string; handled: string }> &
+      const told = message as Partial<{
+        listening: string
+        underWay: number
+        started: string
+        handled: string
+      }> &
         ShopMessage
       url = told.listening ?? url
       underWay = told.underWay ?? underWay
@@ -40,7 +45,9 @@ if (kafka !== undefined) {
       const ids = Array.from({ length: 200 }, (_, n) => `order-${n}`)
       await Promise.all(early.map(id => place({ id, workMs: 0 })))
       const answers = ids.map(id => place({ id, workMs: 500 }))
-      await eventually(() => assert.ok(underWay === 220 && started.size > handled.size), { timeoutMs: 20_000 })
+      await eventually(() => assert.ok(underWay === 220 && started.size > handled.size), {
+        timeoutMs: 20_000,
+      })
       shop.kill('SIGTERM')
       assert.equal(
         await deadline(20_000, 'the answers', Promise.all(answers)),
@@ -54,7 +61,9 @@ if (kafka !== undefined) {
       await using next = createBus({ name, transport: kafkaTransport({ brokers }), logger: silentLogger })
       next.subscribe(OrderPlaced, ({ id }) => handled.add(id))
       await next.start()
-      await eventually(() => assert.equal([...handled].toSorted(), [...early, ...ids].toSorted()), { timeoutMs: 20_000 })
+      await eventually(() => assert.equal([...handled].toSorted(), [...early, ...ids].toSorted()), {
+        timeoutMs: 20_000,
+      })
     } finally {
       shop.kill('SIGKILL')
     }

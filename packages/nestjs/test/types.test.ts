@@ -1,5 +1,5 @@
-import { OnEvent, Replies } from '@busbar/nestjs'
 import { type Codec, defineEvent, defineRequest, type EventContext } from '@busbar/core'
+import { OnEvent, Replies } from '@busbar/nestjs'
 import { expectTypeOf } from 'expect-type'
 import { of } from 'rxjs'
 import { suite } from 'uvu'

@@ -1,9 +1,9 @@
-import { BusbarModule, InjectBus, OnEvent } from '@busbar/nestjs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bus, defineEvent } from '@busbar/core'
+import { BusbarModule, InjectBus, OnEvent } from '@busbar/nestjs'
 import { kafkaTransport } from '@busbar/transport-kafka'
 import { Body, Controller, Injectable, Module, Post } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 /** What the shop tells the process that started it. */
 export type ShopMessage =

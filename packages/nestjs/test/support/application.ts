@@ -1,5 +1,5 @@
-import { BUS, BusbarModule, type BusbarModuleOptions } from '@busbar/nestjs'
 import { type Bus, defineEvent, defineRequest, type Logger } from '@busbar/core'
+import { BUS, BusbarModule, type BusbarModuleOptions } from '@busbar/nestjs'
 import { type MemoryBroker, memoryBroker, memoryTransport } from '@busbar/transport-memory'
 import type { ModuleMetadata } from '@nestjs/common'
 import { Test, type TestingModule } from '@nestjs/testing'
@@ -14,7 +14,7 @@ export const GetUser = defineRequest<{ readonly id: string }, { readonly name: s
 export const ada: User = { id: '1', email: 'ada@example.com' }
 
 /** A line of a log, with all its fields. */
-export interface Line {
+interface Line {
   readonly level: string
   readonly message: string
   readonly [field: string]: unknown

@@ -1,7 +1,9 @@
+import { createBus, defineEvent, silentLogger } from '@busbar/core'
+import { uniqueName } from '@busbar/testkit'
+import { kafkaTransport } from '@busbar/transport-kafka'
 import { Logger, Module, type Type } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import { ClientKafka, type KafkaOptions, type MicroserviceOptions, Transport } from '@nestjs/microservices'
-import { uniqueName } from '@busbar/testkit'
 import kafkajs from 'kafkajs'
 
 Logger.overrideLogger(false)
@@ -17,13 +19,10 @@ const optionsOf = (brokers: readonly string[], name: string): Options => ({
 
 /** Makes the topics that both sides name, so that nobody waits for one that a broker makes late. */
 export async function createTopics(brokers: readonly string[], topics: readonly string[]): Promise<void> {
-  const admin = new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING }).admin()
-  await admin.connect()
-  try {
-    await admin.createTopics({ topics: topics.map(topic => ({ topic, numPartitions: 3 })) })
-  } finally {
-    await admin.disconnect()
-  }
+  const publishes = topics.map(topic => defineEvent(topic))
+  const transport = kafkaTransport({ brokers })
+  await using bus = createBus({ name: uniqueName('topics'), transport, logger: silentLogger, publishes })
+  await bus.start()
 }
 
 /** A NestJS microservice on Kafka, of these controllers. */
@@ -49,4 +48,3 @@ export async function nestClient(
   await client.connect()
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.close() })
 }
-
