@@ -2,7 +2,7 @@ import { type Bus, defineError, defineEvent, defineRequest, type EventContext, r
 import { InjectBus, OnEvent, Replies } from '@busbar/nestjs'
 import { deadline, eventually } from '@busbar/testkit'
 import { Controller, Inject, Injectable, Scope } from '@nestjs/common'
-import { REQUEST } from '@nestjs/core'
+import { type ContextId, ContextIdFactory, type ContextIdStrategy, REQUEST } from '@nestjs/core'
 import { of, throwError } from 'rxjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -186,6 +186,39 @@ test('a request-scoped provider or controller is made anew for each delivery, wi
   await eventually(() =>
     assert.equal(made.sort(), ['mailer 1 1', 'mailer 2 1', 'statistics 1 1', 'statistics 2 1']),
   )
+})
+
+test('a durable provider is shared by the deliveries of one tenant, with its payload as REQUEST', async () => {
+  const tenants = new Map<string, ContextId>()
+  const strategy: ContextIdStrategy = {
+    attach: (contextId, request) => {
+      const tenant = (request as unknown as EventContext).headers.get('tenant') ?? ''
+      const parent = tenants.get(tenant) ?? ContextIdFactory.create()
+      tenants.set(tenant, parent)
+      return { resolve: info => (info.isTreeDurable ? parent : contextId), payload: { tenant } }
+    },
+  }
+  ContextIdFactory.apply(strategy)
+  const seen: string[] = []
+  @Injectable({ scope: Scope.REQUEST, durable: true })
+  class Counter {
+    #deliveries = 0
+    constructor(@Inject(REQUEST) private readonly request: { readonly tenant: string }) {}
+
+    @OnEvent(UserCreated, { concurrency: 1 })
+    count(): void {
+      this.#deliveries += 1
+      seen.push(`${this.request.tenant} ${this.#deliveries}`)
+    }
+  }
+  try {
+    await using app = await application({ providers: [Counter] })
+    for (const tenant of ['north', 'north', 'south'])
+      await app.bus.publish(UserCreated, ada, { headers: { tenant } })
+    await eventually(() => assert.equal(seen, ['north 1', 'north 2', 'south 1']))
+  } finally {
+    ContextIdFactory.apply(undefined as never)
+  }
 })
 
 test('the bus is injected into what publishes, also while the application starts', async () => {

@@ -9,8 +9,10 @@ import {
   SetMetadata,
   UseGuards,
 } from '@nestjs/common'
+import type { ExternalContextCreator } from '@nestjs/core'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { constructorParts } from '../dist/nest-parts.js'
 import { application, GetUser, type User, UserCreated } from './support/application.js'
 
 const test = suite('what is wrong with a handler fails the start')
@@ -132,6 +134,13 @@ test('the module imported twice', async () => {
   class Other {}
   const error = await failureOf(application({ imports: [Other] }))
   assert.match(error.message, /^BusbarModule is imported 2 times/)
+})
+
+test('a version of Nest that keeps what guards come from elsewhere', () => {
+  assert.throws(
+    () => constructorParts({} as ExternalContextCreator),
+    (error: BusbarError) => error.code === 'CAPABILITY_MISSING' && /guardsContextCreator/.test(error.message),
+  )
 })
 
 test('a wrong option, and a topic that cannot be had', async () => {

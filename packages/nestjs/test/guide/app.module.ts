@@ -2,8 +2,8 @@ import { BusbarModule } from '@busbar/nestjs'
 import { kafkaTransport } from '@busbar/transport-kafka'
 import { Injectable, Module } from '@nestjs/common'
 import { Audit, Newsletter, Trail } from './enhancers.js'
-import { Warehouse } from './warehouse.js'
 import { Mailer, Users, UsersController } from './users.js'
+import { Warehouse } from './warehouse.js'
 
 @Module({
   imports: [

@@ -1,5 +1,5 @@
-import { plainText } from '@busbar/nestjs'
 import { defineError, defineEvent, defineRequest } from '@busbar/core'
+import { plainText } from '@busbar/nestjs'
 
 export interface User {
   readonly id: string

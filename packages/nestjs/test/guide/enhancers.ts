@@ -1,5 +1,5 @@
-import { OnEvent } from '@busbar/nestjs'
 import type { EventContext } from '@busbar/core'
+import { OnEvent } from '@busbar/nestjs'
 import {
   BadRequestException,
   type CanActivate,

@@ -1,5 +1,5 @@
-import { InjectBus, OnEvent, Replies } from '@busbar/nestjs'
 import type { Bus, EventContext } from '@busbar/core'
+import { InjectBus, OnEvent, Replies } from '@busbar/nestjs'
 import { Body, Controller, Injectable, Post } from '@nestjs/common'
 import { GetUser, NotFound, type User, UserCreated } from './contracts.js'
 

@@ -26,12 +26,16 @@ export async function createTopics(brokers: readonly string[], topics: readonly 
 }
 
 /** A NestJS microservice on Kafka, of these controllers. */
-export async function nestService(brokers: readonly string[], controllers: Type[]): Promise<AsyncDisposable> {
+export async function nestService(
+  brokers: readonly string[],
+  controllers: Type[],
+  groupId = uniqueName('nest'),
+): Promise<AsyncDisposable> {
   @Module({ controllers })
   class Service {}
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(Service, {
     transport: Transport.KAFKA,
-    options: optionsOf(brokers, uniqueName('nest')),
+    options: optionsOf(brokers, groupId),
     logger: false,
   })
   await app.listen()
