@@ -38,8 +38,7 @@ function distinct(hosts: readonly HandlerHost[]): readonly HandlerHost[] {
   const byInstance = new Map<unknown, HandlerHost>()
   for (const host of hosts) {
     const seen = byInstance.get(host.instance)
-    if (!host.isAlias && (!seen || (seen.isNotMetatype && !host.isNotMetatype)))
-      byInstance.set(host.instance, host)
+    if (!seen || (seen.isNotMetatype && !host.isNotMetatype)) byInstance.set(host.instance, host)
   }
   return [...byInstance.values()]
 }

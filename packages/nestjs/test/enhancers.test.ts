@@ -13,6 +13,7 @@ import {
   HttpException,
   Inject,
   Injectable,
+  Module,
   type NestInterceptor,
   type PipeTransform,
   Scope,
@@ -166,6 +167,51 @@ test('a guard knows the type, the data, the context, the class and the metadata 
   await app.bus.publish(UserCreated, ada)
   await eventually(() => assert.equal(seen, [['busbar', ada, 'user.created', 'Mailer', 'north']]))
 })
+
+for (const first of ['its own', 'the other'] as const) {
+  test(`an instance that two modules provide has the guards and filters of where its class is, ${first} before`, async () => {
+    let asked = 0
+    @Injectable()
+    class Sessions {
+      readonly open = false
+    }
+    @Injectable()
+    class SessionGuard implements CanActivate {
+      constructor(@Inject(Sessions) private readonly sessions: Sessions) {}
+
+      canActivate(): boolean {
+        asked += 1
+        return this.sessions.open
+      }
+    }
+    @Catch()
+    class Noting implements ExceptionFilter {
+      constructor(@Inject(Sessions) private readonly sessions: Sessions) {}
+
+      catch(): undefined {
+        if (!this.sessions.open) asked += 10
+      }
+    }
+    @Injectable()
+    @UseGuards(SessionGuard)
+    @UseFilters(Noting)
+    class Mailer {
+      @OnEvent(UserCreated)
+      welcome(): void {}
+    }
+    @Module({ providers: [Mailer, Sessions], exports: [Mailer] })
+    class Own {}
+    const alias = { provide: 'MAILER', useFactory: (mailer: Mailer) => mailer, inject: [Mailer] }
+    @Module({ imports: [Own], providers: [alias] })
+    class Other {}
+    await using app = await application({ imports: first === 'its own' ? [Own, Other] : [Other, Own] })
+    await app.bus.publish(UserCreated, ada)
+    await eventually(() =>
+      assert.match(header(app, 'busbar-error-message'), 'a guard of Mailer.welcome refused'),
+    )
+    assert.is(asked, 11)
+  })
+}
 
 test('global guards run for handlers too', async () => {
   const types: string[] = []

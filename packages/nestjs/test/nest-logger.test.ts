@@ -24,7 +24,7 @@ test.after(() => void Logger.overrideLogger(true))
 test.before.each(() => void calls.splice(0))
 
 test('the message comes first, then its fields and those of the child', () => {
-  const logger = nestLogger().child({ group: 'mailer', attempt: 2 })
+  const logger = nestLogger().child({ group: 'mailer' }).child({ attempt: 2 })
   logger.info({ event: 'user.created', partitions: ['a/0', 'a/1'] }, 'partitions assigned')
   logger.debug('nothing more')
   assert.equal(calls, [
