@@ -92,6 +92,8 @@ export class Bus implements AsyncDisposable {
   readonly name: string
   /** What this bus logs with, for what belongs to it. */
   readonly logger: Logger
+  /** The name of its transport: `kafka`, `memory`. */
+  readonly transport: string
   readonly #settings: BusSettings
   readonly #lifecycle: Lifecycle
   readonly #topics: TopicRegistry
@@ -119,6 +121,7 @@ export class Bus implements AsyncDisposable {
     const { name, transport, runtime, logger } = settings
     this.name = name
     this.logger = logger
+    this.transport = transport.name
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
     this.#codecs = new Codecs(settings.registry)
@@ -183,6 +186,7 @@ export class Bus implements AsyncDisposable {
       codecs: this.#codecs,
       delays: this.#delays,
       runtime,
+      logger,
       gate,
       middleware: () => this.#middleware,
     })
@@ -556,11 +560,11 @@ export class Bus implements AsyncDisposable {
    * written, the broker does not answer, or after a consumer has failed for good. Asks the broker; made for probes and
    * metrics, which ask every few seconds. Never rejects.
    *
-   * `timeoutMs`: how long the broker may take to answer, in milliseconds. Default: 2,000.
+   * `timeoutMs`: how long the broker may take to answer, in milliseconds; 0: it is not asked. Default: 2,000.
    */
   async health({ timeoutMs = 2_000 }: { readonly timeoutMs?: number } = {}): Promise<BusHealth> {
     const isReceiving = this.#lifecycle.connected && this.#lifecycle.state === 'running'
-    const groups = isReceiving ? [...this.#groups.names, ...this.#stateful.names] : []
+    const groups = isReceiving && timeoutMs > 0 ? [...this.#groups.joined, ...this.#stateful.joined] : []
     const lag = await this.#lag.look(groups, timeoutMs)
     const problems = [...this.#problems.all, ...lag.problems]
     const status = problems.length === 0 ? 'green' : 'red'
@@ -747,11 +751,7 @@ export class Bus implements AsyncDisposable {
     logBusEvent(this.#settings.logger, event)
     this.#held.onEvent(event)
     this.#stateful.onEvent(event)
-    if (event.type === 'consumer-failed') {
-      const { group, error } = event
-      const what = `consumer of group ${group}`
-      this.#problems.raise({ kind: 'consumer-failed', what, reason: error.message, group })
-    }
+    this.#problems.onEvent(event)
     for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
   }
 
