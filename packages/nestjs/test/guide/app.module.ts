@@ -23,7 +23,7 @@ export class Settings {
 }
 
 @Module({ providers: [Settings], exports: [Settings] })
-export class SettingsModule {}
+class SettingsModule {}
 
 export const configured = BusbarModule.forRootAsync({
   imports: [SettingsModule],

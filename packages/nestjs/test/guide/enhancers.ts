@@ -15,7 +15,7 @@ import { REQUEST } from '@nestjs/core'
 import { type User, UserCreated } from './contracts.js'
 
 @Injectable()
-export class TenantGuard implements CanActivate {
+class TenantGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     if (context.getType<string>() !== 'busbar') return true
     const { headers } = context.switchToRpc().getContext<EventContext>()
