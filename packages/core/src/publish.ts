@@ -65,6 +65,8 @@ export interface Publishable {
 export interface Route {
   readonly partition?: number
   readonly headers?: Readonly<Record<string, string | Uint8Array>>
+  /** Whether the record has no value, whatever the payload. Default: false. */
+  readonly withoutValue?: boolean
 }
 
 /** The innermost point of the publish onion. */
@@ -303,7 +305,7 @@ export class Publisher {
         topic: context.topic,
         ...(route.partition === undefined ? undefined : { partition: route.partition }),
         key: keyOf(contract, payload, options),
-        value,
+        value: route.withoutValue ? null : value,
         headers,
         timestampMs,
       },
