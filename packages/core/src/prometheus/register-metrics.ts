@@ -116,6 +116,12 @@ interface Look {
 }
 
 /** Those that alerts look at are there also without a problem. */
-const problemKinds: readonly HealthProblem['kind'][] = ['stalled', 'consumer-failed', 'record', 'broker']
+const problemKinds: readonly HealthProblem['kind'][] = [
+  'stalled',
+  'consumer-restarting',
+  'consumer-failed',
+  'record',
+  'broker',
+]
 
 const registered = new WeakMap<MetricsRegister, RegisterMetrics>()
