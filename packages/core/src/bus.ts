@@ -561,7 +561,7 @@ export class Bus implements AsyncDisposable {
    */
   async health({ timeoutMs = 2_000 }: { readonly timeoutMs?: number } = {}): Promise<BusHealth> {
     const isReceiving = this.#lifecycle.connected && this.#lifecycle.state === 'running'
-    const groups = isReceiving && timeoutMs > 0 ? [...this.#groups.names, ...this.#stateful.names] : []
+    const groups = isReceiving && timeoutMs > 0 ? [...this.#groups.joined, ...this.#stateful.joined] : []
     const lag = await this.#lag.look(groups, timeoutMs)
     const problems = [...this.#problems.all, ...lag.problems]
     const status = problems.length === 0 ? 'green' : 'red'
@@ -748,11 +748,7 @@ export class Bus implements AsyncDisposable {
     logBusEvent(this.#settings.logger, event)
     this.#held.onEvent(event)
     this.#stateful.onEvent(event)
-    if (event.type === 'consumer-failed') {
-      const { group, error } = event
-      const what = `consumer of group ${group}`
-      this.#problems.raise({ kind: 'consumer-failed', what, reason: error.message, group })
-    }
+    this.#problems.onEvent(event)
     for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
   }
 
