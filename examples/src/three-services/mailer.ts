@@ -35,11 +35,11 @@ bus.subscribe(
   UserCreated,
   { use: [retry({ attempts: 3, delayMs: 200 }), transactional(pool)] },
   async (user, context) => {
-    // When this process dies before the commit, the mail is sent again: by its id the mail server knows it.
-    await mailServer.send({ id: context.id, to: user.email, subject: 'Welcome' }, context.signal)
-    // These are committed together with the mark that the event was handled, or none of them is.
+    // Row, event and the mark that this was handled are committed together, or none of them is.
     const client = context.values.get(postgresClient)
     await client.query('insert into welcomes (user_id) values ($1)', [user.id])
+    // When the process dies before the commit, the mail is sent again: by its id the mail server knows it.
+    await mailServer.send({ id: context.id, to: user.email, subject: 'Welcome' }, context.signal)
     await outbox.publish(client, WelcomeSent, { userId: user.id })
     context.logger.info({ mail: 'welcome' }, 'mail sent')
   },

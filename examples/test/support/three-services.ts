@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { eventually, freePorts, uniqueName } from '@busbar/testkit'
 import { Kafka, logLevel } from 'kafkajs'
 import { Client } from 'pg'
@@ -63,10 +64,13 @@ export async function threeServices(
     env,
     async start(service) {
       const program = join(import.meta.dirname, '../../dist/three-services', `${service}.js`)
-      const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+      const child = spawn(process.execPath, ['--import', endsWithItsParent, program], {
+        env,
+        stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      })
       children.push(child)
       const lines: Line[] = []
-      createInterface({ input: child.stdout }).on('line', line => lines.push(JSON.parse(line) as Line))
+      createInterface({ input: child.stdout as Readable }).on('line', line => lines.push(JSON.parse(line) as Line))
       const url = `http://127.0.0.1:${ports[service]}`
       await eventually(
         async () => {
@@ -97,6 +101,9 @@ export async function threeServices(
     },
   }
 }
+
+/** For when the test file itself is killed. */
+const endsWithItsParent = "data:text/javascript,process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'))"
 
 async function ended(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
