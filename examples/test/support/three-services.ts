@@ -70,7 +70,9 @@ export async function threeServices(
       })
       children.push(child)
       const lines: Line[] = []
-      createInterface({ input: child.stdout as Readable }).on('line', line => lines.push(JSON.parse(line) as Line))
+      createInterface({ input: child.stdout as Readable }).on('line', line =>
+        lines.push(JSON.parse(line) as Line),
+      )
       const url = `http://127.0.0.1:${ports[service]}`
       await eventually(
         async () => {
@@ -103,7 +105,8 @@ export async function threeServices(
 }
 
 /** For when the test file itself is killed. */
-const endsWithItsParent = "data:text/javascript,process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'))"
+const endsWithItsParent =
+  "data:text/javascript,process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'))"
 
 async function ended(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
