@@ -50,7 +50,7 @@ export class BatchCollector {
       const fail = (reason: unknown) => {
         this.#calls.delete(context.record)
         this.#endOnFailure.get(context.record)?.()
-        reject(reason as Error)
+        reject(reason)
       }
       this.#waiting.push(new Waiting(context, resolve, fail))
       this.#runIfComplete()

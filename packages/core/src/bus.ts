@@ -92,6 +92,8 @@ export class Bus implements AsyncDisposable {
   readonly name: string
   /** What this bus logs with, for what belongs to it. */
   readonly logger: Logger
+  /** The name of its transport: `kafka`, `memory`. */
+  readonly transport: string
   readonly #settings: BusSettings
   readonly #lifecycle: Lifecycle
   readonly #topics: TopicRegistry
@@ -119,6 +121,7 @@ export class Bus implements AsyncDisposable {
     const { name, transport, runtime, logger } = settings
     this.name = name
     this.logger = logger
+    this.transport = transport.name
     this.#settings = settings
     this.#topics = new TopicRegistry(transport, settings.createTopics, runtime)
     this.#codecs = new Codecs(settings.registry)

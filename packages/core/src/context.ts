@@ -92,6 +92,9 @@ export type Conclusion =
  */
 export type Forward = (topic: OwnTopic, record: Omit<OutboundRecord, 'topic'>) => Promise<void>
 
+/** Runs something within an asynchronous context. */
+type Scope = <R>(run: () => R) => R
+
 /** What an event-phase middleware and a handler know: the delivery and its decoded payload. */
 export interface EventContext<Payload = unknown> extends RecordContext {
   readonly payload: Payload
@@ -107,8 +110,8 @@ export interface PublishContext<Payload = unknown> {
   /** The headers of the record: those of the user, to which middleware may add. */
   readonly headers: Record<string, string | Uint8Array>
   readonly values: ContextValues
-  /** Whether it is sent now: false where `bus.encode` makes a record that is sent later, or never. */
-  readonly sends: boolean
+  /** Whether it is sent now; false where `bus.encode` or an exactly-once pipe makes a record that is stored later. */
+  readonly isSentNow: boolean
   /** The bus's logger. */
   readonly logger: Logger
   readonly runtime: Runtime
@@ -167,7 +170,8 @@ export class DeliveryContext implements EventContext {
   readonly subscription: string
   readonly record: InboundRecord
   readonly runtime: Runtime
-  readonly forward: Forward
+  /** Tracing puts a span around it. */
+  forward: Forward
   /** What its acknowledgement will bring with it; undefined where its group is not transactional. */
   readonly effects: DeliveryEffects | undefined
   /** Why what its last acknowledgement brought was refused; decoding fails with it. */
@@ -187,8 +191,8 @@ export class DeliveryContext implements EventContext {
   resultOf: ((thrown: unknown) => Promise<Uint8Array> | undefined) | undefined
   /** Called when the handler of a batch gets this record. */
   onStart: (() => void) | undefined
-  /** Runs something as if inside of the handler's asynchronous context. */
-  scope: (<R>(run: () => R) => R) | undefined
+  /** Runs something as if inside of the handler's asynchronous context: what {@link addScope} made of it. */
+  scope: Scope | undefined
   /** Set between the record phase and the event phase. */
   payload: unknown
   /** Why the envelope cannot be read; decoding fails with it. */
@@ -315,9 +319,15 @@ export class DeliveryContext implements EventContext {
     this.skipReason = isSkipped ? (why as SkipReason) : undefined
     this.failure = isSkipped ? undefined : why
   }
+  /** Makes an asynchronous context a part of the handler's, inside of those that were added before. */
+  addScope(inner: Scope): void {
+    const outer = this.scope
+    this.scope = outer ? run => outer(() => inner(run)) : inner
+  }
   nextAttempt(): void {
     this.release()
     this.attempt += 1
+    this.scope = undefined
     this.#linked = undefined
     this.#onEnd = undefined
     this.#child = undefined

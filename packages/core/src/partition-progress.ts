@@ -42,7 +42,7 @@ export class PartitionProgress {
 /** The partitions that this instance holds, by group. */
 export class HeldPartitions {
   readonly #now: () => number
-  readonly #groups = new Map<string, Map<string, PartitionProgress[]>>()
+  readonly #groups = new Map<string, Map<string, (PartitionProgress | undefined)[]>>()
 
   constructor(now: () => number) {
     this.#now = now
@@ -68,7 +68,7 @@ export class HeldPartitions {
       }
       // An ownership anew: what still runs of the one before counts no more.
       if (event.type === 'assigned') partitions[partition] = new PartitionProgress(this.#now())
-      else delete partitions[partition]
+      else partitions[partition] = undefined
     }
   }
 }

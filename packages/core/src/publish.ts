@@ -260,7 +260,7 @@ export class Publisher {
     payload: unknown,
     options: PublishOptions,
     route: Route,
-    sends = true,
+    isSentNow = true,
   ): Encoded | Promise<Encoded> {
     const { runtime, logger, source, codecs } = this.#options
     const type = contract.name
@@ -292,7 +292,7 @@ export class Publisher {
       payload,
       headers,
       values: new ContextValues(),
-      sends,
+      isSentNow,
       logger,
       runtime,
     }

@@ -161,4 +161,25 @@ test('the signal of a handler aborts when its partition moves to another member'
   })
 })
 
+test('asynchronous contexts are added inside of one another, anew for each attempt', () => {
+  const { context } = make()
+  const seen: string[] = []
+  const adding = (name: string) =>
+    context.addScope(run => {
+      seen.push(name)
+      return run()
+    })
+  for (const attempt of ['first', 'second']) {
+    adding(`${attempt}, outer`)
+    adding(`${attempt}, inner`)
+    assert.is(
+      context.scope?.(() => attempt),
+      attempt,
+    )
+    context.nextAttempt()
+    assert.is(context.scope, undefined)
+  }
+  assert.equal(seen, ['first, outer', 'first, inner', 'second, outer', 'second, inner'])
+})
+
 test.run()

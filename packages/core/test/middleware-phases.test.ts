@@ -163,7 +163,7 @@ test('what the start makes sure of fails it, and is made sure of again', async (
   })
   bus.subscribe(Thing, () => {})
   const published = bus.publish(Thing, { id: 'a' })
-  assert.match(String(await bus.start().catch(thrown => thrown)), /something is missing/)
+  assert.match(String(await bus.start().catch((thrown: unknown) => thrown)), /something is missing/)
   assert.is(reports.length, 0)
   isMissing = false
   await bus.start()

@@ -55,7 +55,7 @@ for (const when of ['at once', 'before it ends'] as const) {
       name: 'slow',
       attempt: async (_, next) => {
         await next()
-        for (let turn = 0; turn < 20; turn++) await undefined
+        for (let turn = 0; turn < 20; turn++) await Promise.resolve()
       },
     })
     bus.subscribeBatch(Thing, { maxSize: 3, maxWaitMs: 1, onFailure: 'hand-back' }, async items => {

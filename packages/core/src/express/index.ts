@@ -4,6 +4,7 @@ export {
   busbar,
   type ConnectMiddleware,
   type HealthOptions,
+  type HttpListener,
   type HttpService,
   healthEndpoints,
   type ListenOptions,

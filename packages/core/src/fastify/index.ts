@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Bus } from '../bus.js'
 import { withCorrelation } from '../correlation.js'
+import { BusbarError } from '../error.js'
 import * as endpoint from '../http/endpoints.js'
 import { endKeptConnections } from '../http/kept-connections.js'
 import { carryCorrelation, type RequestScopeOptions, requestScope } from '../http/request-scope.js'
@@ -49,6 +50,8 @@ export const busbar = plugin('busbar', async (app, options: BusbarPluginOptions)
  */
 export const healthEndpoints = plugin('busbar-health', async (app, options: endpoint.HealthOptions) => {
   const { path = '/health' } = options
+  if (!app.hasDecorator('bus'))
+    throw new BusbarError('CONFIG_INVALID', 'healthEndpoints: register the plugin busbar before it')
   const answer = endpoint.healthEndpoint(app.bus, options)
   route(app, `${path}/live`, answer)
   route(app, `${path}/ready`, answer)

@@ -1,4 +1,4 @@
-import { createServer, type Server as HttpServer, type RequestListener } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, Server } from 'node:net'
 import type { Bus } from '../bus.js'
 import { BusbarError, reasonOf } from '../error.js'
@@ -15,6 +15,9 @@ export interface ListenOptions {
   /** How long closing may take in all, in milliseconds. Default: 10,000. */
   readonly closeTimeoutMs?: number
 }
+
+/** What answers requests; what it returns is not looked at. */
+export type HttpListener = (request: IncomingMessage, response: ServerResponse) => unknown
 
 /** A bus and the HTTP server before it. */
 export interface HttpService extends AsyncDisposable {
@@ -37,11 +40,12 @@ export interface HttpService extends AsyncDisposable {
  */
 export async function listen(
   bus: Bus,
-  app: RequestListener | HttpServer,
+  app: HttpListener | HttpServer,
   options: ListenOptions = {},
 ): Promise<HttpService> {
   const closeTimeoutMs = positive('listen.closeTimeoutMs', options.closeTimeoutMs ?? 10_000)
-  const server = app instanceof Server ? app : createServer(app)
+  const server =
+    app instanceof Server ? app : createServer((request, response) => void app(request, response))
   await bus.start()
   try {
     await opened(server, options)

@@ -6,7 +6,7 @@ import { systemRuntime } from '../runtime.js'
 
 export interface RequestScopeOptions {
   /**
-   * Headers that may hold the correlation id of a request, in lower case; the first that does is taken, and the answer has it in
+   * Headers that may hold the correlation id of a request; the first that does is taken, and the answer has it in
    * the first of the list. Default: `x-correlation-id`, `x-request-id`.
    */
   readonly correlationHeaders?: readonly string[]
@@ -25,7 +25,7 @@ export function requestScope(
   headers: IncomingHttpHeaders,
   { correlationHeaders = defaultHeaders }: RequestScopeOptions = {},
 ): RequestScope {
-  const given = correlationHeaders.map(name => headers[name]).find(isFit)
+  const given = correlationHeaders.map(name => headers[name.toLowerCase()]).find(isFit)
   const correlationId = given ?? systemRuntime.uuid()
   const trace = traceOf(headers)
   return {

@@ -6,7 +6,7 @@ import * as endpoint from '../http/endpoints.js'
 import { carryCorrelation, type RequestScopeOptions, requestScope } from '../http/request-scope.js'
 
 export type { HealthOptions, MetricsOptions, MetricsSource } from '../http/endpoints.js'
-export { type HttpService, type ListenOptions, listen } from '../http/listen.js'
+export { type HttpListener, type HttpService, type ListenOptions, listen } from '../http/listen.js'
 export type { RequestScopeOptions } from '../http/request-scope.js'
 
 declare module 'koa' {

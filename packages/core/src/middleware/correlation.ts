@@ -45,8 +45,8 @@ export function correlation(): Middleware {
       context.values.set(correlationOf, cause)
       // What a batch handler publishes is caused by no record in particular.
       const inside = context.collector ? undefined : cause
-      context.scope = run => withCorrelation(inside, run)
-      return context.scope(next)
+      context.addScope(run => withCorrelation(inside, run))
+      return withCorrelation(inside, next)
     },
   }
 }

@@ -42,7 +42,7 @@ export function logging(options: LoggingOptions = {}): Middleware {
         logger.warn({ ...line(), outcome: 'failed', ...code, reason: reasonOf(thrown) }, 'publish failed')
         throw thrown
       }
-      logger[level]({ ...line(), outcome: 'done' }, context.sends ? 'published' : 'encoded')
+      logger[level]({ ...line(), outcome: 'done' }, context.isSentNow ? 'published' : 'encoded')
     },
     async record(given, next) {
       const context = given as DeliveryContext

@@ -1,9 +1,11 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { BusbarError, createBus, silentLogger } from '@busbar/core'
+import { healthEndpoints } from '@busbar/core/fastify'
 import { listen } from '@busbar/core/http'
 import { deadline } from '@busbar/testkit'
 import { memoryTransport } from '@busbar/transport-memory'
+import fastify from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { rejects } from '../support/assertions.js'
@@ -63,6 +65,15 @@ test('refuses a time that is none', async () => {
     'CONFIG_INVALID',
   )
   assert.match(message, /listen\.closeTimeoutMs/)
+})
+
+test('health of a Fastify server without a bus says what is missing', async () => {
+  const app = fastify()
+  const registered = app.register(healthEndpoints).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  assert.match(String(await registered), /register the plugin busbar before it/)
 })
 
 test.run()
