@@ -9,7 +9,12 @@ import { deadline, eventually, kafkaForTests, postgresForTests } from '@busbar/t
 import { kafkaTransport } from '@busbar/transport-kafka'
 import { memoryTransport } from '@busbar/transport-memory'
 import { suite } from 'uvu'
-import { type RunningService, type ThreeServices, threeServices } from './support/three-services.js'
+import {
+  type Line,
+  type RunningService,
+  type ThreeServices,
+  threeServices,
+} from './support/three-services.js'
 
 const test = suite('three services, each a process, on Kafka and Postgres')
 const kafka = await kafkaForTests()
@@ -48,6 +53,7 @@ if (kafka !== undefined && postgres !== undefined) {
     three = await threeServices(kafka.brokers, postgres.url, {
       SESSION_TIMEOUT_MS: '6000',
       MAIL_MS: '200',
+      OTEL_TRACES_EXPORTER: 'console',
     })
     ;[accounts, mailer, stats] = await Promise.all([
       three.start('accounts'),
@@ -58,11 +64,19 @@ if (kafka !== undefined && postgres !== undefined) {
     watch('welcome.sent', 'welcomes', welcomes)
     await watcher.start()
 
-    const traceId = '0af7651916cd43dd8448eb211c80319c'
-    await createUser({ traceparent: `00-${traceId}-b7ad6b7169203331-01`, 'x-correlation-id': 'request-1' })
+    const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331']
+    await createUser({ traceparent: `00-${traceId}-${spanId}-01`, 'x-correlation-id': 'request-1' })
     await eventually(() => assert.equal(welcomes.length, 1), slowly)
     assert.equal(welcomes[0]?.traceparent?.slice(3, 35), traceId)
     assert.equal(welcomes[0]?.correlationId, 'request-1')
+    await eventually(() => {
+      const created = spanOf(mailer, 'create', 'welcomes')
+      const handled = spanOf(stats, 'process', 'welcomes')
+      assert.equal(handled['traceId'], traceId)
+      assert.equal(handled['parentSpanId'], created['spanId'])
+      assert.equal(created['parentSpanId'], spanOf(mailer, 'process', 'users')['spanId'])
+      assert.equal(spanOf(accounts, 'create', 'users')['parentSpanId'], spanId)
+    }, slowly)
     await eventually(() => {
       const counted = stats.lines.filter(({ msg }) => msg === 'counted')
       assert.deepEqual(counted.map(({ event, correlationId }) => [event, correlationId]).sort(), [
@@ -168,6 +182,12 @@ if (kafka !== undefined && postgres !== undefined) {
         correlationId: headers.get('ce_correlationid'),
       })
     })
+  }
+
+  function spanOf(service: RunningService, operation: string, topic: string): Line {
+    const found = service.lines.find(({ span }) => span === `${operation} ${three.namespace}.${topic}`)
+    assert.ok(found)
+    return found
   }
 
   async function createUser(headers: Readonly<Record<string, string>> = {}): Promise<string> {

@@ -1,15 +1,16 @@
 /** Welcomes users by mail, each once, and keeps what it could not send as dead letters until somebody looks at them. */
-import { closeOnSignals, createBus, retry } from '@busbar/core'
+import { closeOnSignals, createBus } from '@busbar/core'
 import { busbar, healthEndpoints, listen, metricsEndpoint } from '@busbar/core/express'
-import { createOutbox, postgresClient, transactional } from '@busbar/store-postgres'
+import { createOutbox } from '@busbar/store-postgres'
 import { kafkaTransport } from '@busbar/transport-kafka'
 import express from 'express'
-import { UserCreated, WelcomeSent } from './contracts.js'
+import { WelcomeSent } from './contracts.js'
 import { openDatabase } from './database.js'
 import { environment, named } from './environment.js'
 import { httpErrors } from './http-errors.js'
 import { PretendedMailServer } from './mail-server.js'
 import { createLogger, monitor } from './monitoring.js'
+import { welcomeUsers } from './welcome-users.js'
 
 const logger = createLogger('mailer')
 const pool = await openDatabase(
@@ -31,19 +32,7 @@ const register = monitor(bus)
 const outbox = createOutbox({ bus })
 const mailServer = new PretendedMailServer(environment.mailMs)
 
-bus.subscribe(
-  UserCreated,
-  { use: [retry({ attempts: 3, delayMs: 200 }), transactional(pool)] },
-  async (user, context) => {
-    // Row, event and the mark that this was handled are committed together, or none of them is.
-    const client = context.values.get(postgresClient)
-    await client.query('insert into welcomes (user_id) values ($1)', [user.id])
-    // When the process dies before the commit, the mail is sent again: by its id the mail server knows it.
-    await mailServer.send({ id: context.id, to: user.email, subject: 'Welcome' }, context.signal)
-    await outbox.publish(client, WelcomeSent, { userId: user.id })
-    context.logger.info({ mail: 'welcome' }, 'mail sent')
-  },
-)
+welcomeUsers(bus, { pool, outbox, mailServer })
 
 const app = express()
 app.use(busbar(bus), healthEndpoints(bus), metricsEndpoint(register), express.json())

@@ -1,7 +1,9 @@
 import { type Bus, currentCorrelation, logging } from '@busbar/core'
+import { openTelemetry } from '@busbar/core/opentelemetry'
 import { type Logger, pino } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { environment, type ServiceName } from './environment.js'
+import { startTracing } from './tracing.js'
 
 /** Lines of JSON. Those of one HTTP request have its correlation id, in whichever service they are written. */
 export function createLogger(service: ServiceName): Logger {
@@ -14,10 +16,11 @@ export function createLogger(service: ServiceName): Logger {
   })
 }
 
-/** Logs and measures what a bus does; resolves with what `/metrics` shows. */
+/** Logs, measures and traces what a bus does; returns what `/metrics` shows. */
 export function monitor(bus: Bus): Registry {
   const register = new Registry()
   collectDefaultMetrics({ register })
-  bus.use(logging({ payload: true }))
+  if (environment.tracing) startTracing()
+  bus.use(logging({ payload: true }), openTelemetry())
   return register
 }
