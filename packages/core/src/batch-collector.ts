@@ -47,12 +47,7 @@ export class BatchCollector {
     if (this.#waiting.length === 0) this.#scope = new AsyncResource('busbar.batch')
     this.#forget(context.record)
     return new Promise((resolve, reject) => {
-      const fail = (reason: unknown) => {
-        this.#calls.delete(context.record)
-        this.#endOnFailure.get(context.record)?.()
-        reject(reason)
-      }
-      this.#waiting.push(new Waiting(context, resolve, fail))
+      this.#waiting.push(new Waiting(context, resolve, reject, () => this.#failed(context.record)))
       this.#runIfComplete()
     })
   }
@@ -87,6 +82,11 @@ export class BatchCollector {
     }
     if (record) this.#forget(record)
     this.#runIfComplete()
+  }
+
+  #failed(record: InboundRecord): void {
+    this.#calls.delete(record)
+    this.#endOnFailure.get(record)?.()
   }
 
   /** A record whose middleware gave up on it while it waited here is not to be handled. */
@@ -155,18 +155,29 @@ class Waiting implements WaitingRecord {
   readonly context: DeliveryContext
   readonly #resolve: () => void
   readonly #reject: (reason: unknown) => void
+  readonly #onFailure: () => void
+  #isDone = false
 
-  constructor(context: DeliveryContext, resolve: () => void, reject: (reason: unknown) => void) {
+  constructor(
+    context: DeliveryContext,
+    resolve: () => void,
+    reject: (reason: unknown) => void,
+    onFailure: () => void,
+  ) {
     this.context = context
+    this.#onFailure = onFailure
     this.#resolve = resolve
     this.#reject = reject
   }
 
   done(): void {
+    this.#isDone = true
     this.#resolve()
   }
 
   fail(thrown: unknown): void {
+    if (this.#isDone) return
+    this.#onFailure()
     this.#reject(
       thrown ?? new BusbarError('HANDLER_FAILED', 'the batch handler failed this record without a reason'),
     )
