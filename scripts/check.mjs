@@ -16,6 +16,7 @@ const published = [
   'store-postgres',
   'state-level',
   'schema-registry',
+  'nestjs',
   'cli',
 ]
 

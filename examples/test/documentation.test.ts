@@ -21,6 +21,7 @@ const programs = await Promise.all(
     'examples/test',
     'examples/unit-tests',
     'packages/core/test',
+    'packages/nestjs/test',
     'packages/transport-kafka/test',
     'packages/store-redis/test',
     'packages/store-postgres/test',

@@ -29,6 +29,7 @@ import { type Middleware, type MiddlewareLike, middlewareOf, withDefault } from 
 import { OwnTopics } from './own-topic.js'
 import { HeldPartitions } from './partition-progress.js'
 import { type EncodeOptions, Publisher, type PublishOptions, type PublishReceipt } from './publish.js'
+import type { PublishReport } from './publish-report.js'
 import { answerOf, failureResponder, replayer, responder } from './reply.js'
 import { ReplyInbox } from './reply-inbox.js'
 import type { AnyRequest, RequestDefinition } from './request.js'
@@ -39,7 +40,7 @@ import {
   type RequestOutcome,
 } from './requester.js'
 import { drainWithin, untilAborted } from './runner.js'
-import { sendRecords } from './send-records.js'
+import { publishedOf, sendRecords } from './send-records.js'
 import type { EventStream } from './stream/event-stream.js'
 import { isList, type Output } from './stream/output.js'
 import { type PipeOptions, pipeHandle } from './stream/pipe.js'
@@ -112,6 +113,7 @@ export class Bus implements AsyncDisposable {
   readonly #middleware: Middleware[] = []
   readonly #listeners = new Set<(event: BusEvent) => void>()
   readonly #deliveryListeners = new Set<(report: DeliveryReport) => void>()
+  readonly #publishListeners = new Set<(report: PublishReport) => void>()
   readonly #startChecks: (() => void | Promise<void>)[] = []
   readonly #defaultRetry = retry()
   readonly #defaultDeadLetter = deadLetter()
@@ -189,6 +191,7 @@ export class Bus implements AsyncDisposable {
       logger,
       gate,
       middleware: () => this.#middleware,
+      onPublish: () => (this.#publishListeners.size > 0 ? this.#reportPublish : undefined),
     })
     this.#inbox = new ReplyInbox({
       topic: settings.replyTopic,
@@ -273,9 +276,9 @@ export class Bus implements AsyncDisposable {
    * all are stored. Rejects with `BUS_CLOSED` or what the transport reports, `PUBLISH_PARTIAL` where some were stored.
    */
   async send(records: readonly OutboundRecord[]): Promise<readonly RecordPosition[]> {
-    return sendRecords(
-      { gate: this.#lifecycle.gate, topics: this.#topics, transport: this.#settings.transport },
-      records,
+    const { transport } = this.#settings
+    return this.#publisher.watch(records.map(publishedOf), () =>
+      sendRecords({ gate: this.#lifecycle.gate, topics: this.#topics, transport }, records),
     )
   }
 
@@ -582,6 +585,17 @@ export class Bus implements AsyncDisposable {
     return () => void this.#deliveryListeners.delete(listener)
   }
 
+  /** Calls back for each event, request and reply that is published, with what became of it. Returns what ends it. */
+  onPublish(listener: (report: PublishReport) => void): () => void {
+    this.#publishListeners.add(listener)
+    return () => void this.#publishListeners.delete(listener)
+  }
+
+  /** How many publishes are under way: neither stored nor refused yet. */
+  get publishing(): number {
+    return this.#publisher.underWay
+  }
+
   /**
    * Adds something that the start makes sure of, once connected and before anything is received: what it throws fails the
    * start. It is called again when a failed start is tried again.
@@ -745,6 +759,10 @@ export class Bus implements AsyncDisposable {
 
   readonly #report = (report: DeliveryReport): void => {
     for (const listener of this.#deliveryListeners) this.#call(listener, report, 'deliveries')
+  }
+
+  readonly #reportPublish = (report: PublishReport): void => {
+    for (const listener of this.#publishListeners) this.#call(listener, report, 'publishes')
   }
 
   readonly #emit = (event: BusEvent): void => {

@@ -2,7 +2,7 @@ import type { BatchCollector } from './batch-collector.js'
 import type { Arrival, Conclusion, SkipReason } from './context.js'
 import { mergedEffects } from './delivery-effects.js'
 import { type Envelope, positionId, readEnvelope } from './envelope.js'
-import { BusbarError } from './error.js'
+import { BusbarError, codeOf } from './error.js'
 import type { Problems } from './health.js'
 import type { Logger } from './logger.js'
 import type { PartitionProgress } from './partition-progress.js'
@@ -321,7 +321,7 @@ function describeDelivery(
 }
 
 function describeError(thrown: unknown): { code: string; err: unknown } {
-  return { code: thrown instanceof BusbarError ? thrown.code : 'HANDLER_FAILED', err: thrown }
+  return { code: codeOf(thrown, 'HANDLER_FAILED'), err: thrown }
 }
 
 /** A record of a subscription, as health names it. */

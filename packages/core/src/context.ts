@@ -125,6 +125,7 @@ export interface RequestContext<Payload = unknown> {
   readonly payload: Payload
   /** How long the caller waits, in milliseconds. */
   readonly timeoutMs: number
+  readonly runtime: Runtime
 }
 
 /** What a middleware around the handler of a batch knows of it. */

@@ -138,6 +138,11 @@ export class BusbarError extends Error {
   }
 }
 
+/** The code of a failure; that of what is no `BusbarError` is given. */
+export function codeOf(thrown: unknown, foreign: BusbarErrorCode): BusbarErrorCode {
+  return thrown instanceof BusbarError ? thrown.code : foreign
+}
+
 /** Whether trying again can help: what is no `BusbarError` may pass. */
 export function isRetryable(thrown: unknown): boolean {
   return thrown instanceof BusbarError ? thrown.retryable : true

@@ -11,6 +11,7 @@ import { checkUserHeaders, type UserHeaders } from './headers.js'
 import type { Logger } from './logger.js'
 import { layersOf, type Middleware } from './middleware.js'
 import { PublishGathering, settleAll } from './publish-gathering.js'
+import { type Published, type PublishReport, publishReports } from './publish-report.js'
 import type { Runtime } from './runtime.js'
 import type { ContractTopic } from './topic.js'
 import type { TopicRegistry } from './topic-registry.js'
@@ -50,6 +51,8 @@ export interface PublisherOptions {
   readonly middleware: () => readonly Middleware[]
   /** Undefined when publishing may go on, else a promise of it; throws or rejects when it never may. */
   readonly gate: () => Promise<void> | undefined
+  /** Who is told of each publish, once; undefined where nobody is, and no report need be made. */
+  readonly onPublish: () => ((report: PublishReport) => void) | undefined
 }
 
 /** What can be published: an event, a request, or the reply to one. */
@@ -65,6 +68,8 @@ export interface Publishable {
 export interface Route {
   readonly partition?: number
   readonly headers?: Readonly<Record<string, string | Uint8Array>>
+  /** Whether the record has no value, whatever the payload. Default: false. */
+  readonly withoutValue?: boolean
 }
 
 /** The innermost point of the publish onion. */
@@ -86,17 +91,33 @@ export class Publisher {
   readonly #tails = new Map<string, Promise<void>>()
   /** Publishes that the transport need not know of yet: they wait for something, or are with a middleware. */
   readonly #accepted = new Set<Promise<unknown>>()
+  #underWay = 0
 
   constructor(options: PublisherOptions) {
     this.#options = options
   }
 
+  /** How many records are being published: neither stored nor refused yet. */
+  get underWay(): number {
+    return this.#underWay
+  }
+
   /** Publishes one payload; resolves when it is stored. */
-  async publish(
+  publish(
     contract: Publishable,
     payload: unknown,
     options: PublishOptions = {},
     route: Route = {},
+  ): Promise<PublishReceipt> {
+    const record = { kind: contract.kind, event: contract.name }
+    return this.watch([record], () => this.#publish(contract, payload, options, route))
+  }
+
+  #publish(
+    contract: Publishable,
+    payload: unknown,
+    options: PublishOptions,
+    route: Route,
   ): Promise<PublishReceipt> {
     const ready = after(this.#encode(contract, payload, options, route), encoded =>
       this.#opened(contract, encoded),
@@ -123,7 +144,26 @@ export class Publisher {
     payloads: readonly unknown[],
     options: Omit<PublishOptions, 'id'>,
   ): Promise<readonly PublishReceipt[]> {
-    return this.#accept(this.#publishBatch(event, payloads, options))
+    const records = payloads.map(() => ({ kind: event.kind, event: event.name }))
+    return this.watch(records, () => this.#accept(this.#publishBatch(event, payloads, options)))
+  }
+
+  /** Counts records as being under way, and tells of each what became of it. */
+  async watch<T>(records: readonly Published[], publish: () => Promise<T>): Promise<T> {
+    const { runtime, onPublish } = this.#options
+    const startMs = runtime.now()
+    let failure: { readonly error: unknown } | undefined
+    this.#underWay += records.length
+    try {
+      return await publish()
+    } catch (error) {
+      failure = { error }
+      throw error
+    } finally {
+      this.#underWay -= records.length
+      const tell = onPublish()
+      if (tell) for (const report of publishReports(records, runtime.now() - startMs, failure)) tell(report)
+    }
   }
 
   #accept<T>(publish: Promise<T>): Promise<T> {
@@ -303,7 +343,7 @@ export class Publisher {
         topic: context.topic,
         ...(route.partition === undefined ? undefined : { partition: route.partition }),
         key: keyOf(contract, payload, options),
-        value,
+        value: route.withoutValue ? null : value,
         headers,
         timestampMs,
       },

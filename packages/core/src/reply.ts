@@ -43,11 +43,10 @@ export function replayer(
     const { request, codecs } = options
     const { headers, value } = unpackAnswer(result)
     const declared = request.errors.get(headers[replyHeader.errorName] ?? '')
-    await send(options, context, {
-      codec: encodedBy(declared ? codecs.declaredError(request, declared) : codecs.reply(request)),
-      payload: value,
-      headers,
-    })
+    const codec = encodedBy(declared ? codecs.declaredError(request, declared) : codecs.reply(request))
+    // NestJS reads the JSON of null as a text, and takes a record without a value for null. Busbar tells null from nothing.
+    const withoutValue = context.source === '' && isNoValue(codec, value)
+    await send(options, context, { codec, payload: value, headers, withoutValue })
   }
 }
 
@@ -81,6 +80,8 @@ interface Answer {
   readonly codec: Codec<never, unknown>
   readonly payload: unknown
   readonly headers: Readonly<Record<string, string>>
+  /** See `Route.withoutValue`. Default: false. */
+  readonly withoutValue?: boolean
 }
 
 /** Never rejects: a request is not handled again because its answer failed. */
@@ -118,6 +119,7 @@ async function publishAnswer(
     {},
     {
       ...(address.partition === undefined ? undefined : { partition: address.partition }),
+      withoutValue: answer.withoutValue ?? false,
       headers: {
         ...answer.headers,
         [replyHeader.correlationId]: address.correlationId,
@@ -125,6 +127,13 @@ async function publishAnswer(
       },
     },
   )
+}
+
+/** Whether a value is what JSON makes of null, or of nothing. */
+function isNoValue({ contentType }: Codec<never, unknown>, value: Uint8Array): boolean {
+  const hasNone =
+    value.length === 0 || (value.length === 4 && Buffer.from(value).toString('latin1') === 'null')
+  return contentType === 'application/json' && hasNone
 }
 
 /** A codec of the same name for what is encoded already. */

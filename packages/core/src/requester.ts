@@ -62,11 +62,12 @@ export class Requester {
   async request(request: AnyRequest, payload: unknown, options: RequestCallOptions): Promise<unknown> {
     const layers = layersOf('request', this.#options.middleware())
     if (layers.length === 0) return this.#send(request, payload, options)
+    const { runtime } = this.#options
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs
     let reply: { readonly of: unknown } | undefined
     await compose<RequestContext>(layers, async () => {
       reply = { of: await this.#send(request, payload, options) }
-    })({ event: request.name, topic: request.topic.name, payload, timeoutMs })
+    })({ event: request.name, topic: request.topic.name, payload, timeoutMs, runtime })
     if (reply) return reply.of
     throw new BusbarError(
       'MIDDLEWARE_MISUSED',

@@ -1,4 +1,4 @@
-import type { OutboundHeaders } from '@busbar/core'
+import { defineRequest, type OutboundHeaders } from '@busbar/core'
 import { eventually } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -85,6 +85,33 @@ test('a NestJS service is answered: text partition, and the headers of the end o
   assert.equal([replies[0]?.partition, replies.length], [1, 1])
   assert.is(text(replies[0]?.headers['kafka_nest-is-disposed'] as Uint8Array), '1')
   assert.is(replies[0]?.headers['kafka_nest-err'], undefined)
+})
+
+test('a reply of null or nothing to another framework is a record without a value; Busbar keeps them apart', async () => {
+  const { bus, broker } = testBus()
+  broker.createTopic('my.replies', { partitions: 1 })
+  const Find = defineRequest<string, null | undefined>('find')
+  const Text = defineRequest<string, unknown>('text')
+  bus.reply(Find, what => (what === 'null' ? null : undefined))
+  bus.reply(Text, what => what)
+  const headers = { kafka_correlationId: 'abc', kafka_replyTopic: 'my.replies', kafka_replyPartition: '0' }
+  await withBuses([bus], async () => {
+    const raw = (topic: string, value: string) => ({ topic, value: bytes(value), headers })
+    const requests = [
+      raw('find', '"null"'),
+      raw('find', '"nothing"'),
+      raw('text', '"null"'),
+      raw('text', '""'),
+    ]
+    for (const [index, request] of requests.entries()) {
+      await sendRaw(broker, [request])
+      await eventually(() => assert.is(broker.records('my.replies').length, index + 1))
+    }
+    const values = broker.records('my.replies').map(({ value }) => value && text(value))
+    assert.equal(values, [null, null, '"null"', '""'])
+    assert.is(await bus.request(Find, 'null'), null)
+    assert.is(await bus.request(Find, 'nothing'), undefined)
+  })
 })
 
 test('an undecodable or invalid request, and one without a value, is answered with the error, once', async () => {

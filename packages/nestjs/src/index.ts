@@ -1,1 +1,5 @@
-export {}
+export { BUS, InjectBus } from './bus-token.js'
+export { BusbarModule, type BusbarModuleAsyncOptions, type BusbarModuleOptions } from './busbar-module.js'
+export { type HandlerDecorator, OnEvent, Replies } from './handler-decorators.js'
+export { nestLogger } from './nest-logger.js'
+export { plainText } from './plain-text.js'

@@ -15,6 +15,7 @@ export {
 export { javaAvro, startJavaAvro } from './java-avro/start-java-avro.js'
 export { type Certificates, makeCertificates } from './kafka/certificates.js'
 export type { DeniedResources } from './kafka/deny-access.js'
+export { type DescribedPartition, describeGroup } from './kafka/describe-group.js'
 export { kafkaForTests, type TestKafka } from './kafka/kafka-for-tests.js'
 export { KafkaUnavailable } from './kafka/kafka-unavailable.js'
 export {
@@ -42,6 +43,13 @@ export { ServerUnavailable } from './server-unavailable.js'
 export { postgresForTests, redisForTests, registryForTests, type TestServer } from './servers/for-tests.js'
 export type { RunningServer } from './servers/running-server.js'
 export { startPostgres } from './servers/start-postgres.js'
+export {
+  type PrometheusOptions,
+  prometheusForTests,
+  promtool,
+  promtoolForTests,
+  startPrometheus,
+} from './servers/start-prometheus.js'
 export { startRedis } from './servers/start-redis.js'
 export { startRegistry } from './servers/start-registry.js'
 export { type Ad, type AdLengths, adResults, randomAds } from './streams/ads.js'

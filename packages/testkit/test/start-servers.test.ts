@@ -4,17 +4,20 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   eventually,
+  prometheusForTests,
+  promtool,
   type RunningServer,
   registryForTests,
   ServerUnavailable,
   startPostgres,
+  startPrometheus,
   startRedis,
   startRegistry,
 } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 
-const test = suite('startRedis, startPostgres and startRegistry')
+const test = suite('startRedis, startPostgres, startRegistry and startPrometheus')
 
 const starts: [string, string, () => Promise<RunningServer>][] = [
   ['Redis', 'REDIS_URL', startRedis],
@@ -81,6 +84,31 @@ test('says why there is no Redis to be had', async () => {
   )
   assert.instance(error, ServerUnavailable)
   assert.match((error as Error).message, /no docker engine answers; no redis-server\. Set REDIS_URL/)
+})
+
+test('Prometheus leaves nothing behind, and scrapes what it was told', async () => {
+  const server = await prometheusForTests({ targets: ['127.0.0.1:1'] })
+  if (server === undefined) return
+  const up = `${server.url}/api/v1/query?query=up`
+  // It looks for targets every five seconds.
+  const patience = { timeoutMs: 20_000, everyMs: 200 }
+  await eventually(async () => {
+    const answer = await fetch(up, { headers: { connection: 'close' } })
+    assert.match(await answer.text(), /"instance":"127\.0\.0\.1:1","job":"busbar"/)
+  }, patience)
+  await server.stop()
+  assert.not.ok(isAlive(server.pid))
+  assert.not.ok(existsSync(server.folder))
+})
+
+test('says why there is no Prometheus to be had, nor promtool', async () => {
+  await withVariable('PROMETHEUS_HOME', '/nonexistent', async () => {
+    for (const start of [() => startPrometheus({ targets: [] }), () => promtool(['--version'])]) {
+      const error: unknown = await start().catch((reason: unknown) => reason)
+      assert.instance(error, ServerUnavailable)
+      assert.match((error as Error).message, /PROMETHEUS_HOME.*; no prom.*install prometheus/)
+    }
+  })
 })
 
 test('the registry speaks the protocol and checks for backward compatibility', async () => {

@@ -1,5 +1,5 @@
 import type { RecordContext } from '../context.js'
-import { BusbarError, reasonOf } from '../error.js'
+import { BusbarError, codeOf, reasonOf } from '../error.js'
 import type { Middleware } from '../middleware.js'
 import { ownTopicName } from '../own-topic.js'
 import { returnHeader } from '../return-headers.js'
@@ -34,7 +34,7 @@ export function deadLetter(): Middleware {
       } catch (thrown) {
         if (context.ended || context.group === false || isHandedBack(thrown)) throw thrown
         await write(context, context.group, thrown)
-        const code = codeOf(thrown)
+        const code = codeOf(thrown, 'HANDLER_FAILED')
         context.logger.error(
           { err: thrown, code, reason: reasonOf(thrown) },
           'handler failed for good: the record is a dead letter now',
@@ -75,7 +75,7 @@ async function write(context: RecordContext, group: string, thrown: unknown): Pr
 function* reasons(context: RecordContext, thrown: unknown): Generator<OutboundHeaders> {
   const message = reasonOf(thrown).toWellFormed()
   const short = {
-    [returnHeader.errorCode]: codeOf(thrown),
+    [returnHeader.errorCode]: codeOf(thrown, 'HANDLER_FAILED'),
     [returnHeader.errorMessage]: message.slice(0, 2_000).toWellFormed(),
     [returnHeader.failedAt]: String(context.runtime.now()),
   }
@@ -83,8 +83,4 @@ function* reasons(context: RecordContext, thrown: unknown): Generator<OutboundHe
   if (stack) yield { ...short, [returnHeader.errorStack]: stack }
   yield short
   yield { ...short, [returnHeader.errorMessage]: message.slice(0, 80).toWellFormed() }
-}
-
-function codeOf(thrown: unknown): string {
-  return thrown instanceof BusbarError ? thrown.code : 'HANDLER_FAILED'
 }

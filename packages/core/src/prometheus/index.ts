@@ -1,1 +1,3 @@
-export {}
+export type { ExemplarSpan } from './exemplar.js'
+export type { MetricsRegister } from './metric-set.js'
+export { type MetricsOptions, metrics } from './metrics.js'

@@ -14,9 +14,10 @@ import { type ServerCommand, serverProcess } from './server-process.js'
 export interface ServerRecipe {
   /** For people, for example `Redis`. */
   readonly name: string
-  /** The environment variable that names a server that runs already. */
+  /** The environment variable that names a server that runs already, or the folder of its binaries. */
   readonly variable: string
-  readonly docker: { readonly image: string; readonly port: number; readonly args: readonly string[] }
+  /** Absent: not by docker. */
+  readonly docker?: DockerRecipe
   /** What brings a local one, for people: `redis-server`. */
   readonly install: string
   url(port: number): string
@@ -26,6 +27,15 @@ export interface ServerRecipe {
   answers(port: number): Promise<boolean>
   /** What to set up in a server that has just started. */
   prepare?(url: string): Promise<void>
+}
+
+interface DockerRecipe {
+  readonly image: string
+  /** Published on a port of this machine; undefined: the container has this machine's network. */
+  readonly port?: number
+  readonly args: readonly string[] | ((folder: string, port: number) => readonly string[])
+  /** Puts into the folder what the container needs. */
+  prepare?(folder: string): Promise<void>
 }
 
 const ATTEMPTS = 3
@@ -40,6 +50,11 @@ const START_MS = 60_000
 export async function startServer(recipe: ServerRecipe): Promise<RunningServer> {
   const given = process.env[recipe.variable]
   if (given !== undefined && given !== '') return givenServer(given)
+  return startOwnServer(recipe)
+}
+
+/** As {@link startServer}, but for what only an own one can serve. */
+export async function startOwnServer(recipe: ServerRecipe): Promise<RunningServer> {
   // A free port may be taken between choosing and binding it.
   for (let attempt = 1; ; attempt++) {
     try {
@@ -63,7 +78,9 @@ async function startOnce(recipe: ServerRecipe): Promise<RunningServer> {
     const port = await freePort()
     const tried: string[] = []
     for (const source of ['docker', 'local'] as const) {
-      const command = await (source === 'docker' ? inDocker(recipe, port) : recipe.local(folder, port))
+      const command = await (source === 'docker'
+        ? inDocker(recipe, folder, port)
+        : recipe.local(folder, port))
       if (typeof command === 'string') {
         tried.push(command)
         continue
@@ -101,20 +118,34 @@ async function startOnce(recipe: ServerRecipe): Promise<RunningServer> {
   }
 }
 
-async function inDocker({ docker, name }: ServerRecipe, port: number): Promise<ServerCommand | string> {
-  // The client answers without an engine; `docker info` asks the engine.
-  const engine = await runCommand('docker', ['info', '--format', '{{.ServerVersion}}'], { timeoutMs: 3_000 })
-  if (engine.code !== 0 || !/^\d/.test(engine.output)) return 'no docker engine answers'
-  const pulled = await runCommand('docker', ['pull', '--quiet', docker.image], { timeoutMs: 180_000 })
-  if (pulled.code !== 0) return `docker could not pull ${docker.image}: ${pulled.output.trim()}`
+async function inDocker(
+  { docker, name, variable }: ServerRecipe,
+  folder: string,
+  port: number,
+): Promise<ServerCommand | string> {
+  if (docker === undefined) return `${variable} is set`
+  const missing = await pulledByDocker(docker.image)
+  if (missing !== undefined) return missing
+  await docker.prepare?.(folder)
   const container = `busbar-${name.toLowerCase()}-${randomUUID()}`
-  const publish = ['--publish', `127.0.0.1:${port}:${docker.port}`]
+  const network =
+    docker.port === undefined ? ['--network', 'host'] : ['--publish', `127.0.0.1:${port}:${docker.port}`]
+  const args = typeof docker.args === 'function' ? docker.args(folder, port) : docker.args
   return {
     command: 'docker',
-    args: ['run', '--rm', '--name', container, ...publish, ...docker.args],
+    args: ['run', '--rm', '--name', container, ...network, ...args],
     end: 'docker rm --force "$1"',
     endArg: container,
   }
+}
+
+/** Undefined when docker has the image; else why not. */
+export async function pulledByDocker(image: string): Promise<string | undefined> {
+  // The client answers without an engine; `docker info` asks the engine.
+  const engine = await runCommand('docker', ['info', '--format', '{{.ServerVersion}}'], { timeoutMs: 3_000 })
+  if (engine.code !== 0 || !/^\d/.test(engine.output)) return 'no docker engine answers'
+  const pulled = await runCommand('docker', ['pull', '--quiet', image], { timeoutMs: 180_000 })
+  return pulled.code === 0 ? undefined : `docker could not pull ${image}: ${pulled.output.trim()}`
 }
 
 function givenServer(url: string): RunningServer {
