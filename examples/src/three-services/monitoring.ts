@@ -1,5 +1,6 @@
 import { type Bus, currentCorrelation, logging } from '@busbar/core'
 import { openTelemetry } from '@busbar/core/opentelemetry'
+import { metrics } from '@busbar/core/prometheus'
 import { type Logger, pino } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { environment, type ServiceName } from './environment.js'
@@ -21,6 +22,6 @@ export function monitor(bus: Bus): Registry {
   const register = new Registry()
   collectDefaultMetrics({ register })
   if (environment.tracing) startTracing()
-  bus.use(logging({ payload: true }), openTelemetry())
+  bus.use(logging({ payload: true }), openTelemetry(), metrics(register))
   return register
 }

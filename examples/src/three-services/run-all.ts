@@ -38,6 +38,8 @@ console.log(
 await welcomed(5)
 console.log(`GET /stats → ${JSON.stringify(await stats())}`)
 console.log(`dead letters left: ${(await deadLetters())?.length ?? 0}`)
+const [done, deadLettered] = [await deliveries('done'), await deliveries('dead-lettered')]
+console.log(`GET /metrics of the mailer: ${done} deliveries done, ${deadLettered} dead-lettered`)
 
 for (const child of running) child.kill('SIGTERM')
 for (const [index, child] of running.entries()) {
@@ -91,6 +93,15 @@ interface Letter {
 async function deadLetters(): Promise<readonly Letter[] | undefined> {
   const letters = await call<readonly Letter[]>('mailer', 'GET', '/dead-letters')
   return letters.length > 0 ? letters : undefined
+}
+
+/** How many deliveries ended like this since the mailer was started, as Prometheus sees it. */
+async function deliveries(outcome: string): Promise<number> {
+  const text = await (await fetch(`${urlOf('mailer')}/metrics`)).text()
+  const found = text.split('\n').find(line => {
+    return line.startsWith('busbar_deliveries_total{') && line.includes(`outcome="${outcome}"`)
+  })
+  return Number(found?.split(' ').at(-1))
 }
 
 async function call<T>(service: ServiceName, method: string, path: string, body?: object): Promise<T> {
