@@ -8,7 +8,13 @@ const test = suite(
   'every TypeScript snippet of the documentation is part of a program that is compiled and run',
 )
 
-const pages = ['README.md', 'CONTRIBUTING.md', 'bench/README.md', ...(await markdownOf('docs'))]
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'bench/README.md',
+  'examples/src/three-services/README.md',
+  ...(await markdownOf('docs')),
+]
 const programs = await Promise.all(
   [
     'examples/src',
