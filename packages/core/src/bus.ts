@@ -591,7 +591,7 @@ export class Bus implements AsyncDisposable {
     return () => void this.#publishListeners.delete(listener)
   }
 
-  /** How many publishes are under way: neither stored nor refused yet. */
+  /** How many publishes are under way, neither stored nor refused yet; 0 while nobody listens with {@link onPublish}. */
   get publishing(): number {
     return this.#publisher.underWay
   }

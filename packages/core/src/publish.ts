@@ -97,7 +97,7 @@ export class Publisher {
     this.#options = options
   }
 
-  /** How many records are being published: neither stored nor refused yet. */
+  /** How many records are being published, neither stored nor refused yet; counted while somebody listens. */
   get underWay(): number {
     return this.#underWay
   }
@@ -109,11 +109,13 @@ export class Publisher {
     options: PublishOptions = {},
     route: Route = {},
   ): Promise<PublishReceipt> {
-    const record = { kind: contract.kind, event: contract.name }
-    return this.watch([record], () => this.#publish(contract, payload, options, route))
+    const publish = () => this.#publish(contract, payload, options, route)
+    // The way of every single publish: what nobody listens to costs nothing.
+    if (!this.#options.onPublish()) return publish()
+    return this.watch([{ kind: contract.kind, event: contract.name }], publish)
   }
 
-  #publish(
+  async #publish(
     contract: Publishable,
     payload: unknown,
     options: PublishOptions,
@@ -148,9 +150,10 @@ export class Publisher {
     return this.watch(records, () => this.#accept(this.#publishBatch(event, payloads, options)))
   }
 
-  /** Counts records as being under way, and tells of each what became of it. */
+  /** Counts records as being under way, and tells of each what became of it, if anybody listens. */
   async watch<T>(records: readonly Published[], publish: () => Promise<T>): Promise<T> {
     const { runtime, onPublish } = this.#options
+    if (!onPublish()) return publish()
     const startMs = runtime.now()
     let failure: { readonly error: unknown } | undefined
     this.#underWay += records.length
