@@ -1,0 +1,24 @@
+import { defineEvent, type EventDefinition } from '@busbar/core'
+
+/** What a request asks for, and what its event holds. */
+export interface Work {
+  readonly name: string
+  /** How long its handler takes, in milliseconds; `hangs`: it never ends in an instance that is told so. */
+  readonly workMs: number | 'hangs'
+  /** Where given, the request waits for SIGTERM, and for so many milliseconds more, before it publishes. */
+  readonly afterSignalMs?: number
+}
+
+export function workOn(topic: string): EventDefinition<Work> {
+  return defineEvent<Work>('work', { topic: { name: topic, partitions: 4 }, key: work => work.name })
+}
+
+/** What a work server is started with, as JSON in its first argument. */
+export interface WorkServerOptions {
+  readonly framework: 'express' | 'koa' | 'fastify'
+  readonly brokers: readonly string[]
+  readonly group: string
+  readonly topic: string
+  readonly closeTimeoutMs: number
+  readonly canHang: boolean
+}
