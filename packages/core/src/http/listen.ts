@@ -2,10 +2,11 @@ import { createServer, type Server as HttpServer, type RequestListener } from 'n
 import { type AddressInfo, Server } from 'node:net'
 import type { Bus } from '../bus.js'
 import { BusbarError, reasonOf } from '../error.js'
-import { untilAborted } from '../runner.js'
-import { type Runtime, systemRuntime } from '../runtime.js'
+import { doneWithin } from '../runner.js'
+import { systemRuntime } from '../runtime.js'
 import { positive } from '../validate.js'
 import { endKeptConnections } from './kept-connections.js'
+import { OrderlyEnd } from './orderly-end.js'
 
 export interface ListenOptions {
   /** 0: any that is free. Default: 3000. */
@@ -76,16 +77,13 @@ function urlOf(server: HttpServer): string {
 }
 
 class ServiceClosing {
-  readonly #bus: Bus
   readonly #server: HttpServer
-  readonly #timeoutMs: number
-  readonly #runtime: Runtime = systemRuntime
+  readonly #end: OrderlyEnd
   #closed: Promise<void> | undefined
 
   constructor(bus: Bus, server: HttpServer, timeoutMs: number) {
-    this.#bus = bus
     this.#server = server
-    this.#timeoutMs = timeoutMs
+    this.#end = new OrderlyEnd(bus, timeoutMs)
     endKeptConnections(server, () => this.#closed !== undefined)
   }
 
@@ -95,13 +93,10 @@ class ServiceClosing {
   }
 
   async #close(): Promise<void> {
-    const drainMs = this.#timeoutMs * drainShare
-    const drained = this.#bus.drain({ timeoutMs: drainMs })
-    // A handler that hangs must not take the requests' time.
-    await this.#within(drainMs / 2, drained)
-    await this.#within(this.#timeoutMs * serverShare, this.#serverClosed())
+    await this.#end.drain()
+    await doneWithin(systemRuntime, this.#end.requestsMs, this.#serverClosed())
     this.#server.closeAllConnections()
-    await this.#bus.close({ timeoutMs: this.#timeoutMs * (1 - drainShare) })
+    await this.#end.finish()
   }
 
   #serverClosed(): Promise<void> {
@@ -110,16 +105,4 @@ class ServiceClosing {
       this.#server.closeIdleConnections()
     })
   }
-
-  async #within(ms: number, work: Promise<void>): Promise<void> {
-    const late = new AbortController()
-    const timer = this.#runtime.setTimer(ms, () => late.abort())
-    await untilAborted(work, late.signal)
-    timer.cancel()
-  }
 }
-
-/** Of the time for closing: what handlers may take, */
-const drainShare = 0.8
-/** and requests, once the server takes no more connections. The rest is for what was published last. */
-const serverShare = 0.4
