@@ -24,7 +24,6 @@ bus.subscribe(WorkAsked, async ({ workMs }, { id, partition, offset }) => {
   console.log(`done ${id} ${partition} ${offset}`)
   running -= 1
 })
-bus.onDelivery(({ id, outcome }) => console.log(`settled ${id} ${outcome}`))
 
 let underWay = 0
 const signalled = once(process, 'SIGTERM')

@@ -1,7 +1,7 @@
 // SIGTERM with 200 requests under way, many times over, on a broker of its own. Prints what came of it.
 import { parseArgs } from 'node:util'
 import { startKafka } from '@busbar/testkit'
-import { type ShutdownResult, shutdownRun } from '../support/shutdown-run.js'
+import { lateRequests, type ShutdownResult, shutdownRun } from '../support/shutdown-run.js'
 import { type Framework, workServers } from '../support/work-servers.js'
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '20' } } })
@@ -20,7 +20,7 @@ for (const framework of Object.keys(workServers) as Framework[]) {
     const times = results.map(({ tookMs }) => tookMs).sort((a, b) => a - b)
     console.log(
       `| ${framework}${hangs ? ', a handler hangs' : ''} | ${runs} | ${sum('events')} | ${sum('running')} | ` +
-        `${sum('acceptedLate')} of ${20 * runs} | ${sum('finished')} | ${sum('again')} | ` +
+        `${sum('acceptedLate')} of ${lateRequests * runs} | ${sum('finished')} | ${sum('again')} | ` +
         `${times[0]} to ${times.at(-1)}, median ${times[Math.floor(runs / 2)]} |`,
     )
   }

@@ -18,7 +18,7 @@ export async function kafkaLog(brokers: readonly string[], topic: string): Promi
   return {
     ids: async () => {
       const count = (await ends()).reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0)
-      const consumer = kafka.consumer({ groupId: uniqueName('reader') })
+      const consumer = kafka.consumer({ groupId: uniqueName('reader'), maxWaitTimeInMs: 200 })
       const ids: string[] = []
       try {
         await consumer.connect()
