@@ -67,7 +67,7 @@ export async function shutdownRun({
   await using first = await member(hangs)
   const works = numbered(requests, index => ({ name: `work-${index}`, workMs: 20 + ((index * 37) % 181) }))
   const waiting = works.map((work, index) =>
-    post(first, { ...work, name: `later-${index}`, afterSignalMs: index }),
+    post(first, { ...work, name: `later-${index}`, afterSignalMs: index * 8 }),
   )
   const countOf = (what: string) => wordsOf(first, what).length
   await eventually(() => assert.equal(countOf('waiting'), requests), { timeoutMs: 20_000 })
