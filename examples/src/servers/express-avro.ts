@@ -10,6 +10,7 @@ import {
   defineError,
   defineEvent,
   defineRequest,
+  type EventInput,
   type EventPayload,
 } from '@busbar/core'
 import { avro } from '@busbar/core/avro'
@@ -74,8 +75,9 @@ const app = express()
 app.use(busbar(bus), healthEndpoints(bus), metricsEndpoint(metrics), express.json())
 
 app.post('/orders', async (request, response) => {
-  await request.bus.publish(OrderPlaced, request.body)
-  response.status(201).json({ id: request.body.id })
+  const order = request.body as EventInput<typeof OrderPlaced>
+  await request.bus.publish(OrderPlaced, order)
+  response.status(201).json({ id: order.id })
 })
 
 app.get('/orders/:id', async (request, response) => {

@@ -63,17 +63,15 @@ app.use(async (context, next) => {
 })
 
 app.use(async (context, next) => {
-  if (context.method !== 'POST' || context.path !== '/tickets') return next()
-  const ticket = (await json(context.req)) as EventInput<typeof TicketOpened>
-  await context.bus.publish(TicketOpened, ticket)
-  context.status = 201
-  context.body = { id: ticket.id }
-})
-
-app.use(async (context, next) => {
   const [, id] = context.path.match(/^\/tickets\/([^/]+)$/) ?? []
-  if (context.method !== 'GET' || id === undefined) return next()
-  context.body = await context.bus.request(GetTicket, { id })
+  if (context.method === 'POST' && context.path === '/tickets') {
+    const ticket = (await json(context.req)) as EventInput<typeof TicketOpened>
+    await context.bus.publish(TicketOpened, ticket)
+    context.status = 201
+    context.body = { id: ticket.id }
+  } else if (context.method === 'GET' && id !== undefined) {
+    context.body = await context.bus.request(GetTicket, { id })
+  } else await next()
 })
 
 const service = await listen(bus, app.callback(), {

@@ -90,13 +90,17 @@ export async function shutdownRun({
   const [[underWay, running] = []] = wordsOf(first, 'signal')
   assert.equal(underWay, String(requests), 'requests under way at the signal')
   assert.ok(Number(running) > 0, 'no handler ran at the signal')
-  const accepted = [...(await Promise.all(waiting)), ...early]
-  assert.ok(!accepted.includes(undefined), 'requests that were under way were not accepted')
-  const acceptedLate = (await late).filter(id => id !== undefined)
+  const wanted = [...(await Promise.all(waiting)), ...early]
+  assert.deepEqual(wanted.flatMap(refusal), [], 'requests that were under way and were not accepted')
+  const acceptedLate = (await late).flatMap(idOf)
 
   await using log = await kafkaLog(brokers, topic)
   const events = await log.ids()
-  assert.deepEqual(missing([...accepted, ...acceptedLate], events), [], 'accepted and not published')
+  assert.deepEqual(
+    missing([...wanted.flatMap(idOf), ...acceptedLate], events),
+    [],
+    'accepted and not published',
+  )
 
   await using second = await member(false)
   await eventually(async () => assert.equal(await log.lag(group), 0), { timeoutMs: 30_000, everyMs: 50 })
@@ -129,8 +133,13 @@ export async function shutdownRun({
 /** What a bus says that had to cut a handler off. */
 const drainWarning = /^.*did not drain in time: unfinished records were handed back.*\n/m
 
-/** The id of the event, or undefined where the request was not accepted. */
-async function post(server: ServerProgram, work: Work): Promise<string | undefined> {
+/** The id of the event, or why the request was not accepted. */
+type Answer = { readonly id: string } | { readonly refused: string }
+
+const idOf = (answer: Answer): string[] => ('id' in answer ? [answer.id] : [])
+const refusal = (answer: Answer): string[] => ('refused' in answer ? [answer.refused] : [])
+
+async function post(server: ServerProgram, work: Work): Promise<Answer> {
   try {
     const response = await fetch(`${server.url}/work`, {
       method: 'POST',
@@ -138,9 +147,10 @@ async function post(server: ServerProgram, work: Work): Promise<string | undefin
       body: JSON.stringify(work),
       signal: AbortSignal.timeout(30_000),
     })
-    return response.status === 201 ? ((await response.json()) as { id: string }).id : undefined
-  } catch {
-    return undefined
+    if (response.status === 201) return (await response.json()) as { id: string }
+    return { refused: `${work.name}: ${response.status} ${await response.text()}` }
+  } catch (thrown) {
+    return { refused: `${work.name}: ${String((thrown as Error).cause ?? thrown)}` }
   }
 }
 
@@ -155,10 +165,7 @@ function numbered<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index))
 }
 
-function missing(
-  wanted: readonly (string | undefined)[],
-  found: readonly (string | undefined)[],
-): (string | undefined)[] {
+function missing(wanted: readonly string[], found: readonly (string | undefined)[]): string[] {
   const there = new Set(found)
   return wanted.filter(each => !there.has(each))
 }

@@ -1,4 +1,4 @@
-import { createServer, type Server as HttpServer, type RequestListener } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, Server } from 'node:net'
 import type { Bus } from '../bus.js'
 import { BusbarError, reasonOf } from '../error.js'
@@ -17,6 +17,9 @@ export interface ListenOptions {
   readonly closeTimeoutMs?: number
 }
 
+/** What answers requests: a listener of Node's, an Express app, `app.callback()` of Koa. */
+type RequestHandler = (request: IncomingMessage, response: ServerResponse) => unknown
+
 /** A bus and the HTTP server before it. */
 export interface HttpService extends AsyncDisposable {
   readonly server: HttpServer
@@ -34,11 +37,11 @@ export interface HttpService extends AsyncDisposable {
  * Starts a bus, and then the HTTP server of a service.
  * Rejects with what the start rejects with, or `CONFIG_INVALID` where nothing can listen there; then the bus is closed.
  *
- * @param app a request listener, for example an Express app or `app.callback()` of Koa, or a server, for example of `node:https`.
+ * @param app what answers requests, for example an Express app or `app.callback()` of Koa, or a server, for example of `node:https`.
  */
 export async function listen(
   bus: Bus,
-  app: RequestListener | HttpServer,
+  app: RequestHandler | HttpServer,
   options: ListenOptions = {},
 ): Promise<HttpService> {
   const closeTimeoutMs = positive('listen.closeTimeoutMs', options.closeTimeoutMs ?? 10_000)

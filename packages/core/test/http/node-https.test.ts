@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { request as ask, createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,15 +26,15 @@ test('serves over TLS with the scope of its requests and the health of its bus, 
   const bus = createBus({ name: 'accounts', transport: memoryTransport({ broker }), logger: silentLogger })
   const port = 0
 
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const { id } = await bus.publish(UserCreated, (await json(request)) as User)
+    response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ id }))
+  }
+
   const inScope = busbar(bus)
   const health = healthEndpoints(bus)
   const server = createServer({ key, cert }, (request, response) => {
-    inScope(request, response, () =>
-      health(request, response, async () => {
-        const { id } = await bus.publish(UserCreated, (await json(request)) as User)
-        response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ id }))
-      }),
-    )
+    inScope(request, response, () => health(request, response, () => void answer(request, response)))
   })
   const service = await listen(bus, server, { port })
 
