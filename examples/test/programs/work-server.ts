@@ -6,27 +6,27 @@ import { kafkaTransport } from '@busbar/transport-kafka'
 import { type Work, type WorkServerOptions, workOn } from '../support/work.js'
 import { workServers } from '../support/work-servers.js'
 
-const { framework, brokers, group, topic, closeTimeoutMs, canHang } = JSON.parse(
+const { framework, brokers, group, topic, closeTimeoutMs, isFirst } = JSON.parse(
   process.argv[2] ?? '{}',
 ) as WorkServerOptions
 const WorkAsked = workOn(topic)
 const bus = createBus({ name: group, transport: kafkaTransport({ brokers }) })
 
+const signalled = once(process, 'SIGTERM')
 let running = 0
-bus.subscribe(WorkAsked, async ({ workMs }, { id, partition, offset }) => {
+bus.subscribe(WorkAsked, async ({ workMs, handler }, { id, partition, offset }) => {
   running += 1
-  if (workMs === 'hangs' && canHang) {
-    console.log(`hangs ${id} ${partition} ${offset}`)
-    await new Promise(() => {})
+  if (isFirst && handler !== undefined) {
+    console.log(`${handler} ${id} ${partition} ${offset}`)
+    await (handler === 'held' ? signalled : new Promise(() => {}))
   }
-  await sleep(Number(workMs) || 0)
+  await sleep(workMs)
   // The effect, in place of a row in a database.
   console.log(`done ${id} ${partition} ${offset}`)
   running -= 1
 })
 
 let underWay = 0
-const signalled = once(process, 'SIGTERM')
 void signalled.then(() => console.log(`signal ${underWay} ${running}`))
 
 const server = await workServers[framework](

@@ -3,8 +3,10 @@ import { defineEvent, type EventDefinition } from '@busbar/core'
 /** What a request asks for, and what its event holds. */
 export interface Work {
   readonly name: string
-  /** How long its handler takes, in milliseconds; `hangs`: it never ends in an instance that is told so. */
-  readonly workMs: number | 'hangs'
+  /** How long its handler takes, in milliseconds. */
+  readonly workMs: number
+  /** In the first instance: `held`, the handler's time begins with SIGTERM; `hangs`, it never ends. */
+  readonly handler?: 'held' | 'hangs'
   /** Where given, the request waits for SIGTERM, and for so many milliseconds more, before it publishes. */
   readonly afterSignalMs?: number
 }
@@ -20,5 +22,5 @@ export interface WorkServerOptions {
   readonly group: string
   readonly topic: string
   readonly closeTimeoutMs: number
-  readonly canHang: boolean
+  readonly isFirst: boolean
 }
