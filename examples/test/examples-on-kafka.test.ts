@@ -1,29 +1,21 @@
-import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { deadline, kafkaForTests } from '@busbar/testkit'
+import { kafkaForTests, registryForTests } from '@busbar/testkit'
 import { suite } from 'uvu'
+import { runExample } from './support/run-example.js'
 
-const folder = join(import.meta.dirname, '..')
-const test = suite('the same example on Kafka')
+const test = suite('the same examples on Kafka')
 const kafka = await kafkaForTests()
-const sorted = (text: string) => text.trim().split('\n').sort()
+const registry = await registryForTests()
 
-if (kafka !== undefined) {
-  // Twice: the second time its topics, groups and positions are there already.
-  for (const time of ['first', 'second']) {
-    test(`the quick start prints the same lines, the ${time} time`, async () => {
-      const program = join(folder, 'dist', 'quick-start.js')
-      const env = { ...process.env, KAFKA_BROKERS: kafka.brokers.join(',') }
-      const run = promisify(execFile)(process.execPath, [program], { env })
-      const { stdout, stderr } = await deadline(30_000, 'the quick start', run)
-      assert.equal(stderr, '')
-      const expected = await readFile(join(folder, 'expected', 'quick-start.txt'), 'utf8')
-      // Partitions are handled side by side, in no order among one another.
-      assert.deepEqual(sorted(stdout), sorted(expected))
-    })
+if (kafka !== undefined && registry !== undefined) {
+  const env = {
+    ...process.env,
+    KAFKA_BROKERS: kafka.brokers.join(','),
+    SCHEMA_REGISTRY_URL: registry.url,
+  }
+  for (const name of ['quick-start', 'servers.express-avro', 'servers.koa', 'servers.fastify']) {
+    // Twice: the second time its topics, groups and positions are there already.
+    for (const time of ['first', 'second'])
+      test(`${name} prints the same lines, the ${time} time`, () => runExample(name, env))
   }
 }
 

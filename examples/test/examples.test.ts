@@ -1,29 +1,18 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { deadline } from '@busbar/testkit'
 import { suite } from 'uvu'
+import { runExample } from './support/run-example.js'
 
 const folder = join(import.meta.dirname, '..')
 const test = suite('every example prints what it should')
 
 for (const expected of await readdir(join(folder, 'expected'))) {
   const name = expected.replace(/\.txt$/, '')
-  test(name, async () => {
-    const program = join(folder, 'dist', `${name.replaceAll('.', '/')}.js`)
-    const { KAFKA_BROKERS: _, ...env } = process.env
-    const run = promisify(execFile)(process.execPath, [program], { env })
-    const { stdout, stderr } = await deadline(30_000, name, run)
-    assert.equal(stderr, '')
-    // Handlers of several groups run side by side: which of them prints first is not promised.
-    assert.deepEqual(lines(stdout), lines(await readFile(join(folder, 'expected', expected), 'utf8')))
+  test(name, () => {
+    const { KAFKA_BROKERS: _, SCHEMA_REGISTRY_URL: __, ...env } = process.env
+    return runExample(name, env)
   })
-}
-
-function lines(text: string): string[] {
-  return text.split('\n').sort()
 }
 
 test('every program has an expected output', async () => {

@@ -4,7 +4,10 @@ import { withCorrelation } from '../correlation.js'
 import { BusbarError } from '../error.js'
 import * as endpoint from '../http/endpoints.js'
 import { endKeptConnections } from '../http/kept-connections.js'
+import { OrderlyEnd } from '../http/orderly-end.js'
 import { carryCorrelation, type RequestScopeOptions, requestScope } from '../http/request-scope.js'
+import { systemRuntime, type Timer } from '../runtime.js'
+import { positive } from '../validate.js'
 
 export type { HealthOptions, MetricsOptions, MetricsSource } from '../http/endpoints.js'
 export type { RequestScopeOptions } from '../http/request-scope.js'
@@ -18,7 +21,7 @@ declare module 'fastify' {
 
 export interface BusbarPluginOptions extends RequestScopeOptions {
   readonly bus: Bus
-  /** How long handlers may take to finish when the server closes, in milliseconds. Default: 10,000. */
+  /** How long closing may take in all, in milliseconds. Default: 10,000. */
   readonly closeTimeoutMs?: number
 }
 
@@ -27,10 +30,12 @@ export interface BusbarPluginOptions extends RequestScopeOptions {
  * whatever is published while it is served. The answer has the correlation id in `x-correlation-id`.
  *
  * When the server closes, the bus stops receiving and its handlers finish; then the server takes no more connections and
- * its requests finish, and may publish until then; last, the bus is closed.
+ * its requests finish, and may publish until then; last, the bus is closed. What takes longer than the time is cut off: records
+ * are handed back, connections closed.
  */
 export const busbar = plugin('busbar', async (app, options: BusbarPluginOptions) => {
-  const { bus, closeTimeoutMs = 10_000 } = options
+  const { bus } = options
+  const end = new OrderlyEnd(bus, positive('busbar.closeTimeoutMs', options.closeTimeoutMs ?? 10_000))
   carryCorrelation(bus)
   app.decorate('bus', bus)
   app.addHook('onRequest', (request, reply, done) => {
@@ -40,8 +45,15 @@ export const busbar = plugin('busbar', async (app, options: BusbarPluginOptions)
   })
   endKeptConnections(app.server, () => bus.state !== 'running')
   app.addHook('onReady', () => bus.start())
-  app.addHook('preClose', () => bus.drain({ timeoutMs: closeTimeoutMs }))
-  app.addHook('onClose', () => bus.close({ timeoutMs: closeTimeoutMs }))
+  let cutOff: Timer | undefined
+  app.addHook('preClose', async () => {
+    await end.drain()
+    cutOff = systemRuntime.setTimer(end.requestsMs, () => app.server.closeAllConnections())
+  })
+  app.addHook('onClose', () => {
+    cutOff?.cancel()
+    return end.finish()
+  })
 })
 
 /**

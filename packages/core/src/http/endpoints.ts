@@ -2,7 +2,7 @@ import type { Bus } from '../bus.js'
 import { reasonOf } from '../error.js'
 
 /** An answer, whichever framework sends it. */
-export interface EndpointAnswer {
+interface EndpointAnswer {
   readonly status: number
   readonly contentType: string
   readonly body: string

@@ -2,10 +2,11 @@ import { createServer, type Server as HttpServer, type IncomingMessage, type Ser
 import { type AddressInfo, Server } from 'node:net'
 import type { Bus } from '../bus.js'
 import { BusbarError, reasonOf } from '../error.js'
-import { untilAborted } from '../runner.js'
-import { type Runtime, systemRuntime } from '../runtime.js'
+import { doneWithin } from '../runner.js'
+import { systemRuntime } from '../runtime.js'
 import { positive } from '../validate.js'
 import { endKeptConnections } from './kept-connections.js'
+import { OrderlyEnd } from './orderly-end.js'
 
 export interface ListenOptions {
   /** 0: any that is free. Default: 3000. */
@@ -16,7 +17,7 @@ export interface ListenOptions {
   readonly closeTimeoutMs?: number
 }
 
-/** What answers requests; what it returns is not looked at. */
+/** What answers requests: a listener of Node's, an Express app, `app.callback()` of Koa. */
 export type HttpListener = (request: IncomingMessage, response: ServerResponse) => unknown
 
 /** A bus and the HTTP server before it. */
@@ -36,7 +37,7 @@ export interface HttpService extends AsyncDisposable {
  * Starts a bus, and then the HTTP server of a service.
  * Rejects with what the start rejects with, or `CONFIG_INVALID` where nothing can listen there; then the bus is closed.
  *
- * @param app a request listener, for example an Express app or `app.callback()` of Koa, or a server, for example of `node:https`.
+ * @param app what answers requests, for example an Express app or `app.callback()` of Koa, or a server, for example of `node:https`.
  */
 export async function listen(
   bus: Bus,
@@ -80,16 +81,13 @@ function urlOf(server: HttpServer): string {
 }
 
 class ServiceClosing {
-  readonly #bus: Bus
   readonly #server: HttpServer
-  readonly #timeoutMs: number
-  readonly #runtime: Runtime = systemRuntime
+  readonly #end: OrderlyEnd
   #closed: Promise<void> | undefined
 
   constructor(bus: Bus, server: HttpServer, timeoutMs: number) {
-    this.#bus = bus
     this.#server = server
-    this.#timeoutMs = timeoutMs
+    this.#end = new OrderlyEnd(bus, timeoutMs)
     endKeptConnections(server, () => this.#closed !== undefined)
   }
 
@@ -99,13 +97,10 @@ class ServiceClosing {
   }
 
   async #close(): Promise<void> {
-    const drainMs = this.#timeoutMs * drainShare
-    const drained = this.#bus.drain({ timeoutMs: drainMs })
-    // A handler that hangs must not take the requests' time.
-    await this.#within(drainMs / 2, drained)
-    await this.#within(this.#timeoutMs * serverShare, this.#serverClosed())
+    await this.#end.drain()
+    await doneWithin(systemRuntime, this.#end.requestsMs, this.#serverClosed())
     this.#server.closeAllConnections()
-    await this.#bus.close({ timeoutMs: this.#timeoutMs * (1 - drainShare) })
+    await this.#end.finish()
   }
 
   #serverClosed(): Promise<void> {
@@ -114,16 +109,4 @@ class ServiceClosing {
       this.#server.closeIdleConnections()
     })
   }
-
-  async #within(ms: number, work: Promise<void>): Promise<void> {
-    const late = new AbortController()
-    const timer = this.#runtime.setTimer(ms, () => late.abort())
-    await untilAborted(work, late.signal)
-    timer.cancel()
-  }
 }
-
-/** Of the time for closing: what handlers may take, */
-const drainShare = 0.8
-/** and requests, once the server takes no more connections. The rest is for what was published last. */
-const serverShare = 0.4

@@ -8,10 +8,14 @@ import * as assert from 'uvu/assert'
 const test = suite('closeOnSignals')
 
 async function program(kind: string): Promise<{ child: ChildProcess; lines: string[] }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'programs/closing.js'), kind])
+  return started('closing', [kind], 'ready')
+}
+
+async function started(name: string, args: readonly string[], line: string) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, `programs/${name}.js`), ...args])
   const lines: string[] = []
   child.stdout.on('data', chunk => lines.push(...String(chunk).trim().split('\n')))
-  await eventually(() => assert.ok(lines.includes('ready')))
+  await eventually(() => assert.ok(lines.includes(line)), { timeoutMs: 20_000 })
   return { child, lines }
 }
 
@@ -47,6 +51,13 @@ test('a second signal ends it at once', async () => {
   child.kill('SIGINT')
   assert.is(await endOf(child), 1)
   assert.equal(lines, ['ready', 'closing'])
+})
+
+test('a worker without a server lets its handler finish', async () => {
+  const { child, lines } = await started('worker', [], 'charging 7')
+  child.kill('SIGTERM')
+  assert.is(await endOf(child), 0)
+  assert.equal(lines, ['charging 7', 'charged 7'])
 })
 
 test.run()

@@ -17,16 +17,16 @@ export interface User {
 export const UserCreated = defineEvent<User>('user.created', { topic: 'users', key: user => user.id })
 
 /** What metrics come from, where no registry of prom-client is needed. */
-export const metrics = { contentType: 'text/plain; version=0.0.4', metrics: async () => 'up 1\n' }
+const metrics = { contentType: 'text/plain; version=0.0.4', metrics: async () => 'up 1\n' }
 
-export interface ServerOptions {
+interface ServerOptions {
   readonly closeTimeoutMs?: number
   /** Called while a request is served, before it publishes. */
   readonly onRequest?: () => Promise<void>
 }
 
 /** A server that publishes a user for each `POST /users` with the user as JSON, and answers 201 with the event's id. */
-export interface TestServer {
+interface TestServer {
   readonly url: string
   close(): Promise<unknown>
 }
