@@ -13,6 +13,7 @@ const programs = await Promise.all(
   [
     'examples/src',
     'examples/test',
+    'examples/unit-tests',
     'packages/core/test',
     'packages/nestjs/test',
     'packages/transport-kafka/test',

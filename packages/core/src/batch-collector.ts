@@ -19,6 +19,12 @@ export class BatchCollector {
   readonly #lanes = new Map<string, InboundRecord[]>()
   /** The handler runs in the asynchronous context of a record, not of whichever onion happened to end. */
   #scope: AsyncResource | undefined
+  /** The call of the handler that got a record last. */
+  readonly #lastCalls = new Map<InboundRecord, symbol>()
+  /** The same, without the records that it has failed. */
+  readonly #calls = new Map<InboundRecord, symbol>()
+  /** What ends a record if the call that it is in fails it. */
+  readonly #endOnFailure = new Map<InboundRecord, () => void>()
   readonly #handle: (records: readonly WaitingRecord[]) => Promise<void>
 
   /** @param size how many onions were started. */
@@ -41,9 +47,24 @@ export class BatchCollector {
     if (this.#waiting.length === 0) this.#scope = new AsyncResource('busbar.batch')
     this.#forget(context.record)
     return new Promise((resolve, reject) => {
-      this.#waiting.push(new Waiting(context, resolve, reject))
+      const fail = (reason: unknown) => {
+        this.#calls.delete(context.record)
+        this.#endOnFailure.get(context.record)?.()
+        reject(reason as Error)
+      }
+      this.#waiting.push(new Waiting(context, resolve, fail))
       this.#runIfComplete()
     })
+  }
+
+  /**
+   * Ends what its key has behind a record that is handed back. What the handler got together with it is the handler's to
+   * settle: it ends only if it fails as well.
+   */
+  endBehind(handedBack: InboundRecord, behind: InboundRecord, end: () => void): void {
+    const call = this.#lastCalls.get(handedBack)
+    if (call !== undefined && this.#calls.get(behind) === call) this.#endOnFailure.set(behind, end)
+    else end()
   }
 
   /** One onion waits elsewhere: the others need not wait for it. */
@@ -91,7 +112,12 @@ export class BatchCollector {
     const records = ready.filter(({ context }) => !context.ended)
     for (const each of ready) if (each.context.ended) each.fail(notStarted)
     if (records.length === 0) return
-    for (const { context } of records) context.onStart?.()
+    const call = Symbol('call')
+    for (const { context } of records) {
+      this.#calls.set(context.record, call)
+      this.#lastCalls.set(context.record, call)
+      context.onStart?.()
+    }
     const scope = this.#scope
     if (this.#waiting.length === 0) this.#scope = undefined
     const handled = scope ? scope.runInAsyncScope(this.#handle, undefined, records) : this.#handle(records)

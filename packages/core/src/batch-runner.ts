@@ -116,7 +116,10 @@ export class BatchRunner implements Runner {
         .handle(delivery, slot, collector)
         .catch((cause): Outcome => ({ kind: 'nack', cause }))
       if (outcome.kind === 'nack')
-        for (const behind of behindOf(index, deliveries)) ends[behind]?.abort(comesAgain)
+        for (const behind of behindOf(index, deliveries))
+          collector.endBehind(delivery.record, (deliveries[behind] as Delivery).record, () =>
+            ends[behind]?.abort(comesAgain),
+          )
       collector.left(delivery.record)
       return outcome
     })

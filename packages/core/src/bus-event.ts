@@ -36,6 +36,9 @@ export function logBusEvent(logger: Logger, event: BusEvent): void {
         'consumer crashed and is restarted',
       )
       return
+    case 'consumer-restarted':
+      logger.info({ group: event.group, restart: event.restart }, 'consumer is restarted and receives again')
+      return
     case 'consumer-failed':
       logger.error(
         { group: event.group, code: event.error.code, err: event.error },

@@ -19,7 +19,7 @@ export interface BusOptions {
   readonly name: string
   /** What moves the records; one instance serves one bus. */
   readonly transport: Transport
-  /** Default: warnings and errors to the console. A pino logger fits as it is. */
+  /** Default: warnings and errors to the console. A pino logger fits as it is; winston's by `messageFirst`. */
   readonly logger?: Logger
   /** Time, timers, randomness and ids. Default: the real ones. */
   readonly runtime?: Runtime

@@ -183,6 +183,7 @@ export class Bus implements AsyncDisposable {
       codecs: this.#codecs,
       delays: this.#delays,
       runtime,
+      logger,
       gate,
       middleware: () => this.#middleware,
     })
@@ -556,11 +557,11 @@ export class Bus implements AsyncDisposable {
    * written, the broker does not answer, or after a consumer has failed for good. Asks the broker; made for probes and
    * metrics, which ask every few seconds. Never rejects.
    *
-   * `timeoutMs`: how long the broker may take to answer, in milliseconds. Default: 2,000.
+   * `timeoutMs`: how long the broker may take to answer, in milliseconds; 0: it is not asked. Default: 2,000.
    */
   async health({ timeoutMs = 2_000 }: { readonly timeoutMs?: number } = {}): Promise<BusHealth> {
     const isReceiving = this.#lifecycle.connected && this.#lifecycle.state === 'running'
-    const groups = isReceiving ? [...this.#groups.names, ...this.#stateful.names] : []
+    const groups = isReceiving && timeoutMs > 0 ? [...this.#groups.joined, ...this.#stateful.joined] : []
     const lag = await this.#lag.look(groups, timeoutMs)
     const problems = [...this.#problems.all, ...lag.problems]
     const status = problems.length === 0 ? 'green' : 'red'
@@ -747,11 +748,7 @@ export class Bus implements AsyncDisposable {
     logBusEvent(this.#settings.logger, event)
     this.#held.onEvent(event)
     this.#stateful.onEvent(event)
-    if (event.type === 'consumer-failed') {
-      const { group, error } = event
-      const what = `consumer of group ${group}`
-      this.#problems.raise({ kind: 'consumer-failed', what, reason: error.message, group })
-    }
+    this.#problems.onEvent(event)
     for (const listener of this.#listeners) this.#call(listener, event, 'bus events')
   }
 

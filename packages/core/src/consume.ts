@@ -110,15 +110,6 @@ export class Consumer {
       progress?.waitUntil(dueAtMs)
       return { kind: 'nack', untried: true, delayMs: dueAtMs - startMs }
     }
-    if (!progress) return this.#handle(delivery, slot, collector)
-    progress.begin(startMs)
-    const outcome = await this.#handle(delivery, slot, collector)
-    progress.end(runtime.now(), outcome.kind === 'ack')
-    return outcome
-  }
-
-  async #handle(delivery: Delivery, slot: DeliverySlot, collector?: BatchCollector): Promise<Outcome> {
-    const { record } = delivery
     // Its subscription was closed, or closed and made anew as another kind: nobody here may say that it is finished.
     const candidates = this.#byTopic.get(record.topic) ?? []
     if (
@@ -136,15 +127,32 @@ export class Consumer {
     if (wanting === 'stray') {
       return { kind: 'nack', untried: true, delayMs: this.#options.redelivery.maxDelayMs }
     }
-    if (wanting.length === 0) return acknowledged(kept)
+    progress?.begin(startMs)
+    if (wanting.length === 0) {
+      progress?.end(startMs, true)
+      return acknowledged(kept)
+    }
     // Tried again in the same ownership it may be stored after all: only the first delivery fails with what was refused before.
     const refused = delivery.attempt === 1 ? delivery.refused : undefined
     const arrival: Arrival = { attempt, envelope, unreadable, slot, collector, refused }
     const [only] = wanting
-    if (wanting.length === 1 && only)
-      return withEffects(await this.#run(only, delivery, arrival, false), kept)
-    slot.enlist(wanting.length)
-    const outcomes = await Promise.all(wanting.map(each => this.#run(each, delivery, arrival, true)))
+    const outcome =
+      wanting.length === 1 && only
+        ? withEffects(await this.#run(only, delivery, arrival, false), kept)
+        : await this.#runAll(wanting, delivery, arrival, kept)
+    progress?.end(runtime.now(), outcome.kind === 'ack')
+    return outcome
+  }
+
+  /** Acknowledges when all of them are through with the record. */
+  async #runAll(
+    subscriptions: readonly BoundSubscription[],
+    delivery: Delivery,
+    arrival: Arrival,
+    kept: readonly Effects[],
+  ): Promise<Outcome> {
+    arrival.slot.enlist(subscriptions.length)
+    const outcomes = await Promise.all(subscriptions.map(each => this.#run(each, delivery, arrival, true)))
     const nack = outcomes.find(({ kind }) => kind === 'nack')
     return nack ?? outcomes.reduce((all, each) => withEffects(each, effectsOf(all)), acknowledged(kept))
   }

@@ -107,6 +107,11 @@ export interface PublishContext<Payload = unknown> {
   /** The headers of the record: those of the user, to which middleware may add. */
   readonly headers: Record<string, string | Uint8Array>
   readonly values: ContextValues
+  /** Whether it is sent now: false where `bus.encode` makes a record that is sent later, or never. */
+  readonly sends: boolean
+  /** The bus's logger. */
+  readonly logger: Logger
+  readonly runtime: Runtime
 }
 
 /** What a middleware around a request knows of it. */

@@ -15,12 +15,17 @@ import { requireName } from './event.js'
  */
 export abstract class DeclaredError<Data = unknown> extends BusbarError {
   override readonly name: string
-  readonly data: Data
+  // No property of its own: loggers write those of an error, and a payload must not be in a log.
+  readonly #data: Data
 
   constructor(name: string, data: Data, message: string) {
     super('DECLARED', message)
     this.name = name
-    this.data = data
+    this.#data = data
+  }
+
+  get data(): Data {
+    return this.#data
   }
 }
 

@@ -58,6 +58,11 @@ export class GroupConsumer {
     return this.#options.settings
   }
 
+  /** The topics that it receives. */
+  get joined(): readonly string[] {
+    return this.#joined
+  }
+
   /** Deliveries whose handlers run now. */
   get running(): number {
     return this.#runners.reduce((sum, runner) => sum + runner.running, 0)

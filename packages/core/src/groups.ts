@@ -4,6 +4,7 @@ import type { DeliveryReport } from './consume.js'
 import { BusbarError } from './error.js'
 import { GroupConsumer, type GroupSettings } from './group-consumer.js'
 import type { Problems } from './health.js'
+import type { JoinedGroup } from './lag-watch.js'
 import type { OwnTopic, OwnTopics } from './own-topic.js'
 import type { HeldPartitions } from './partition-progress.js'
 import { untilAborted } from './runner.js'
@@ -44,8 +45,10 @@ export class Groups {
   }
 
   /** Without the broadcast subscriptions, which have no positions. */
-  get names(): readonly string[] {
-    return [...this.#groups.keys()].filter(name => name !== false)
+  get joined(): readonly JoinedGroup[] {
+    return [...this.#groups].flatMap(([group, { joined }]) =>
+      group === false ? [] : [{ group, topics: joined }],
+    )
   }
 
   has(group: string): boolean {

@@ -1,3 +1,4 @@
+import type { BusEvent } from './bus-event.js'
 import type { PartitionPosition } from './transport.js'
 
 /** How far a bus has come between its making and its end. */
@@ -17,11 +18,12 @@ export interface BusHealth {
 export interface HealthProblem {
   /**
    * - `stalled`: records of a partition wait, and none has been finished for long.
+   * - `consumer-restarting`: the consumer of a group died and is being restarted.
    * - `consumer-failed`: a group receives nothing more on this instance, until its process is started anew.
    * - `record`: a record that failed can't be dealt with: its dead letter can't be written, or the state it needs is not there.
    * - `broker`: the broker does not say where a group stands.
    */
-  readonly kind: 'stalled' | 'consumer-failed' | 'record' | 'broker'
+  readonly kind: 'stalled' | 'consumer-restarting' | 'consumer-failed' | 'record' | 'broker'
   /** What it is about: a record of a subscription, a partition of a group, or the group. */
   readonly what: string
   readonly reason: string
@@ -62,8 +64,21 @@ export class Problems {
     this.#problems.set(problem.what, { ...problem, sinceMs })
   }
 
+  /** Notes what the transport tells of consumers. */
+  onEvent(event: BusEvent): void {
+    const { type } = event
+    if (type === 'consumer-restarted') this.clear(() => consumerOf(event.group))
+    if (type !== 'consumer-restarting' && type !== 'consumer-failed') return
+    const { group, error } = event
+    this.raise({ kind: type, what: consumerOf(group), reason: error.message, group })
+  }
+
   /** Notes that a problem is over, if there was one. */
   clear(what: () => string): void {
     if (this.#problems.size > 0) this.#problems.delete(what())
   }
+}
+
+function consumerOf(group: string): string {
+  return `consumer of group ${group}`
 }

@@ -12,6 +12,12 @@ export interface LagWatchOptions {
   readonly stalledAfterMs: number
 }
 
+/** A group that a bus takes part in, and the topics that it reads there. */
+export interface JoinedGroup {
+  readonly group: string
+  readonly topics: readonly string[]
+}
+
 export interface LagReport {
   readonly partitions: readonly PartitionHealth[]
   readonly problems: readonly HealthProblem[]
@@ -33,7 +39,7 @@ export class LagWatch {
   }
 
   /** Where the groups stand; what can't be found out within `timeoutMs` is a problem. Never rejects. */
-  async look(groups: readonly string[], timeoutMs: number): Promise<LagReport> {
+  async look(groups: readonly JoinedGroup[], timeoutMs: number): Promise<LagReport> {
     const reports = await Promise.all(groups.map(group => this.#lookAt(group, timeoutMs)))
     return {
       partitions: reports.flatMap(({ partitions }) => partitions),
@@ -41,12 +47,14 @@ export class LagWatch {
     }
   }
 
-  async #lookAt(group: string, timeoutMs: number): Promise<LagReport> {
+  async #lookAt({ group, topics }: JoinedGroup, timeoutMs: number): Promise<LagReport> {
     const { runtime } = this.#options
     try {
       const positions = await this.#positions(group, timeoutMs)
       const nowMs = runtime.now()
-      const partitions = positions.map(position => this.#healthOf(group, position, nowMs))
+      // A group keeps its positions in topics that it read once: nobody is behind there.
+      const read = positions.filter(({ topic }) => topics.includes(topic))
+      const partitions = read.map(position => this.#healthOf(group, position, nowMs))
       const problems = partitions.flatMap(each => this.#stallOf(each, nowMs) ?? [])
       return { partitions, problems }
     } catch (thrown) {

@@ -6,7 +6,7 @@ export interface LogMethod {
   (message: string): void
 }
 
-/** What Busbar needs of a logger. A pino logger fits as it is. */
+/** What Busbar needs of a logger. A pino logger fits as it is, and by `messageFirst` one that takes the message first. */
 export interface Logger {
   readonly debug: LogMethod
   readonly info: LogMethod

@@ -8,6 +8,7 @@ import { envelopeHeaders } from './envelope.js'
 import { BusbarError } from './error.js'
 import type { AnyEvent } from './event.js'
 import { checkUserHeaders, type UserHeaders } from './headers.js'
+import type { Logger } from './logger.js'
 import { layersOf, type Middleware } from './middleware.js'
 import { PublishGathering, settleAll } from './publish-gathering.js'
 import type { Runtime } from './runtime.js'
@@ -45,6 +46,7 @@ export interface PublisherOptions {
   readonly codecs: Codecs
   readonly delays: Delays
   readonly runtime: Runtime
+  readonly logger: Logger
   readonly middleware: () => readonly Middleware[]
   /** Undefined when publishing may go on, else a promise of it; throws or rejects when it never may. */
   readonly gate: () => Promise<void> | undefined
@@ -244,7 +246,7 @@ export class Publisher {
       )
     }
     this.#options.topics.declare(contract.topic)
-    const { context, record } = await this.#encode(contract, payload, options, {})
+    const { context, record } = await this.#encode(contract, payload, options, {}, false)
     // Not the onion of `publish`: that one is made at the first send, when no more middleware can be added.
     const layers = layersOf('publish', this.#options.middleware())
     let isSent = false
@@ -260,8 +262,9 @@ export class Publisher {
     payload: unknown,
     options: PublishOptions,
     route: Route,
+    sends = true,
   ): Encoded | Promise<Encoded> {
-    const { runtime, source, codecs } = this.#options
+    const { runtime, logger, source, codecs } = this.#options
     const type = contract.name
     if (options.delayMs !== undefined && !(options.delayMs >= 0 && Number.isFinite(options.delayMs))) {
       throw new BusbarError(
@@ -291,6 +294,9 @@ export class Publisher {
       payload,
       headers,
       values: new ContextValues(),
+      sends,
+      logger,
+      runtime,
     }
     return after(encodeValue(type, codec, payload), value => ({
       context,

@@ -190,13 +190,15 @@ function chainOf(options: BoundSubscriptionOptions): (context: DeliveryContext) 
   if (options.transactional) refuseMarks(middleware, options.name)
   const codec = options.codecs.payload(options.contract)
   const inner = compose<DeliveryContext>(layersOf('event', middleware), options.handle)
-  const attempt = compose<DeliveryContext>(layersOf('attempt', middleware), async context => {
+  const attempt = async (context: DeliveryContext) => {
     // A new attempt: what the one before would have written counts no more.
     context.effects?.begin()
     context.payload = await decode(options.contract.name, codec, context)
     return inner(context)
-  })
-  return compose<DeliveryContext>(layersOf('record', middleware), attempt)
+  }
+  const attempts = layersOf('attempt', middleware)
+  // Each function around a record costs: none where none is asked for.
+  return compose(layersOf('record', middleware), attempts.length > 0 ? compose(attempts, attempt) : attempt)
 }
 
 /** A mark of completion is not part of the transaction: where that fails, what comes again would be taken for a duplicate. */

@@ -300,5 +300,7 @@ export type TransportEvent =
       readonly restart: number
       readonly error: BusbarError
     }
+  /** It is a member again, and receives. */
+  | { readonly type: 'consumer-restarted'; readonly group: string; readonly restart: number }
   /** A consumer died for good: restarts are used up, or the error is final. Its group receives nothing more here. */
   | { readonly type: 'consumer-failed'; readonly group: string; readonly error: BusbarError }

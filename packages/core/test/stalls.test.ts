@@ -1,4 +1,4 @@
-import { BusbarError, retry } from '@busbar/core'
+import { BusbarError, defineEvent, retry } from '@busbar/core'
 import { deadline } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -190,6 +190,26 @@ test('a broker that does not answer is a problem within the time, and no look ha
   assert.match((await bus.health()).problems[0]?.reason ?? '', /nobody there/)
   transport.positions = positions
   assert.is((await bus.health()).status, 'green')
+})
+
+test('a topic that the group read once and reads no more is no lag of its', async () => {
+  await using w = world()
+  const Other = defineEvent<Thing>('other', { topic: 'others' })
+  {
+    const { bus } = w.service()
+    bus.subscribe(Other, () => {})
+    bus.subscribe(Thing, () => {})
+    await bus.start()
+    await bus.publish(Other, { id: 'a' })
+    await bus.close()
+  }
+  const { bus } = w.service({ health })
+  bus.subscribe(Thing, () => {})
+  await bus.start()
+  await bus.publish(Other, { id: 'b' })
+  const { partitions } = await bus.health()
+  assert.ok(w.broker.positions('service').some(({ topic }) => topic === 'others'))
+  assert.equal([...new Set(partitions.map(({ topic }) => topic))].sort(), ['things', 'things.service.retry'])
 })
 
 test('the state is told from its making to its end', async () => {

@@ -46,4 +46,50 @@ test('a record that cannot be decoded keeps neither its batch nor its group from
   })
 })
 
+for (const when of ['at once', 'before it ends'] as const) {
+  test(`what the handler did of a key together with a record that it fails ${when} does not come again`, async () => {
+    const { bus } = testBus({ consume: { redelivery: { delayMs: 1 } } })
+    const batches: number[][] = []
+    // Layers that take their time, on the way in and out.
+    bus.use({
+      name: 'slow',
+      attempt: async (_, next) => {
+        await next()
+        for (let turn = 0; turn < 20; turn++) await undefined
+      },
+    })
+    bus.subscribeBatch(Thing, { maxSize: 3, maxWaitMs: 1, onFailure: 'hand-back' }, async items => {
+      batches.push(items.map(({ payload }) => payload))
+      for (const { payload, context, fail } of items)
+        if (payload === 7 && context.attempt === 1) fail(new Error('not yet'))
+      if (when === 'before it ends') await new Promise(resolve => setTimeout(resolve, 20))
+    })
+    await deadline(5_000, 'batches', async () => {
+      await bus.start()
+      await bus.publishBatch(Thing, [7, 17, 2])
+      await eventually(() => assert.equal(batches, [[7, 17, 2], [7]]))
+      await bus.close()
+    })
+    assert.equal(batches, [[7, 17, 2], [7]])
+  })
+}
+
+test('what fails together with a record of its key that is handed back comes again behind it', async () => {
+  const { bus } = testBus({ consume: { redelivery: { delayMs: 1 } } })
+  const batches: number[][] = []
+  bus.subscribeBatch(Thing, { maxSize: 2, maxWaitMs: 1, onFailure: 'hand-back' }, async items => {
+    batches.push(items.map(({ payload }) => payload))
+    if (batches.length > 1) return
+    items[0]?.fail(new Error('not yet'))
+    await new Promise(resolve => setTimeout(resolve, 20))
+    throw new Error('not yet either')
+  })
+  await deadline(5_000, 'batches', async () => {
+    await bus.start()
+    await bus.publishBatch(Thing, [7, 17])
+    await eventually(() => assert.equal(batches.slice(1).flat(), [7, 17]))
+    await bus.close()
+  })
+})
+
 test.run()

@@ -29,6 +29,7 @@ export {
   type StartKafkaClusterOptions,
   startKafkaCluster,
 } from './kafka/start-kafka-cluster.js'
+export { placesOf } from './places-of.js'
 export {
   type HttpProxy,
   httpProxy,

@@ -202,6 +202,7 @@ export class GroupConsumer implements TransportSubscription {
     try {
       await sleep(runtime, next.delayMs, this.#over.signal)
       await this.#join()
+      onEvent({ type: 'consumer-restarted', group: spec.group, restart: next.restart })
     } catch (again) {
       if (!this.#over.signal.aborted) return this.#restart(again as BusbarError)
     }

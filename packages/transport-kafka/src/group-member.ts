@@ -89,7 +89,7 @@ export class GroupMember {
     const left = this.#leftError()
     this.#ended = true
     this.#settleJoin(left)
-    const log = (error: unknown) => logger.debug({ error }, 'kafkajs did not stop as it should')
+    const log = (error: unknown) => logger.debug({ err: error }, 'kafkajs did not stop as it should')
     await this.#consumer.stop().catch(log)
     await this.#gate?.settled()
     // kafkajs would wait for what is under way, and for ever where the broker is gone.

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { BusbarError, consoleLogger, type Logger, silentLogger, systemRuntime } from '@busbar/core'
-import { eventually, freePort, startKafka, uniqueName } from '@busbar/testkit'
+import { eventually, freePort, placesOf, startKafka, uniqueName } from '@busbar/testkit'
 import { type KafkaTransportOptions, kafkaTransport } from '@busbar/transport-kafka'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { KeepingLogger } from './support/scenario.js'
 import { connected, publish, Received, refusalOf } from './support/test-transport.js'
 
 const test = suite('security')
@@ -117,6 +118,19 @@ for (const [name, options, code, message] of refused) {
     const error = await refusal(await options())
     assert.is(error.code, code, error.message)
     assert.match(error.message, message)
+  })
+}
+
+for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
+  test(`no password is in a log at level debug, nor in an error and what caused it, with ${mechanism}`, async () => {
+    const logger = new KeepingLogger()
+    const sasl = (password: string) => ({ mechanism, ...alice, password }) as KafkaTransportOptions['sasl']
+    const right = await connected(secure(sasl(secret)), logger)
+    await right[Symbol.asyncDispose]()
+    const error = await refusalOf(connected(secure(sasl(`${secret}-not`)), logger))
+    assert.is(error.code, 'AUTHENTICATION_FAILED')
+    assert.ok(logger.lines.length > 0)
+    assert.equal(placesOf(secret, [logger.lines, error]), [])
   })
 }
 

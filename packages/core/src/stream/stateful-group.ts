@@ -50,6 +50,7 @@ export class StatefulGroup {
   readonly #ending = new Map<number, Promise<void>>()
   readonly #partitions = new Map<string, number>()
   #subscription: TransportSubscription | undefined
+  #joined: readonly string[] = []
 
   constructor(options: StatefulGroupOptions) {
     this.#options = options
@@ -67,19 +68,26 @@ export class StatefulGroup {
     this.#refuseUnlike()
     const returns = await this.#ensureReturns()
     const { maxInFlight, from } = this.#options
+    const topics = [...topology.inputs, ...returns]
     this.#subscription = await transport.subscribe(
       {
         group: topology.group,
-        topics: [...topology.inputs, ...returns],
+        topics,
         from: from(),
         maxInFlight,
         transactional: true,
       },
       this.#deliver,
     )
+    this.#joined = topics
     this.#subscription.closed.catch((thrown: unknown) =>
       this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'),
     )
+  }
+
+  /** The topics that it receives. */
+  get joined(): readonly string[] {
+    return this.#joined
   }
 
   /** Lets the present records finish, commits, and leaves. */
@@ -103,6 +111,7 @@ export class StatefulGroup {
   async leave(): Promise<void> {
     const subscription = this.#subscription
     this.#subscription = undefined
+    this.#joined = []
     await subscription?.[Symbol.asyncDispose]()
   }
 

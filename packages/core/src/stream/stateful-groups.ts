@@ -2,6 +2,7 @@ import { envelopeHeaders } from '../envelope.js'
 import { BusbarError } from '../error.js'
 import type { AnyEvent, EventDefinition } from '../event.js'
 import { requireName } from '../event.js'
+import type { JoinedGroup } from '../lag-watch.js'
 import type { Publisher } from '../publish.js'
 import type { StateProvider } from '../state/state-store.js'
 import { topicOf } from '../topic.js'
@@ -66,8 +67,8 @@ export class StatefulGroups {
   }
 
   /** The topics that a group reads, those of its own between its operators included. */
-  get names(): readonly string[] {
-    return [...this.#groups.keys()]
+  get joined(): readonly JoinedGroup[] {
+    return [...this.#groups].map(([group, built]) => ({ group, topics: built.group.joined }))
   }
 
   topicsOf(group: string): readonly string[] {
