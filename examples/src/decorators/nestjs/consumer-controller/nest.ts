@@ -42,7 +42,7 @@ class Shipping {
   @EventPattern<string>('order.placed')
   async ship(@Payload() order: Order, @Ctx() context: KafkaContext): Promise<void> {
     const { key } = context.getMessage()
-    await this.carrier.book(`${order.items.join(' and ')} to ${key}`)
+    await this.carrier.book(`${order.items.join(' and ')} to ${String(key)}`)
   }
 }
 

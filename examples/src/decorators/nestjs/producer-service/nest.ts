@@ -41,7 +41,7 @@ class Ledger {
   @EventPattern<string>('payment.made')
   book(@Payload() { cents }: Payment, @Ctx() context: KafkaContext): void {
     const { key, headers } = context.getMessage()
-    print(`${key} paid ${cents} in ${headers?.['tenant']}`)
+    print(`${String(key)} paid ${cents} in ${String(headers?.['tenant'])}`)
   }
 }
 

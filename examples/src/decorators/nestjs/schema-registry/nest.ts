@@ -56,7 +56,7 @@ class AvroSerializer implements Serializer<Keyed> {
 
 class AvroDeserializer implements ConsumerDeserializer {
   async deserialize({ value }: { value: Buffer }, options?: { channel: string }): Promise<IncomingEvent> {
-    return { pattern: options?.channel, data: await registry.decode(value) }
+    return { pattern: options?.channel, data: (await registry.decode(value)) as Parcel }
   }
 }
 
