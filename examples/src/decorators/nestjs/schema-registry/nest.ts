@@ -37,6 +37,7 @@ const schema = JSON.stringify({
 })
 
 const registry = new SchemaRegistry({ host: process.env.SCHEMA_REGISTRY_URL ?? 'http://127.0.0.1:8081' })
+const { id } = await registry.register({ type: SchemaType.AVRO, schema }, { subject: 'parcel.sent-value' })
 
 interface Keyed {
   readonly key: string
@@ -44,13 +45,8 @@ interface Keyed {
 }
 
 class AvroSerializer implements Serializer<Keyed> {
-  #id: Promise<number> | undefined
-
   async serialize({ key, value }: Keyed) {
-    this.#id ??= registry
-      .register({ type: SchemaType.AVRO, schema }, { subject: 'parcel.sent-value' })
-      .then(({ id }) => id)
-    return { key, value: await registry.encode(await this.#id, value) }
+    return { key, value: await registry.encode(id, value) }
   }
 }
 
