@@ -171,11 +171,7 @@ export class Consumer {
       if (end) return this.#handBack(subscription, delivery, arrival, end.reason)
       if (remember) this.#remember(delivery.record, subscription, effects)
       this.#options.problems.clear(() => placeOf(subscription, delivery))
-      this.#options.onDelivery?.()?.({
-        ...describeDelivery(subscription, delivery, arrival),
-        timestampMs: originOf(delivery.record).timestampMs,
-        ...report,
-      })
+      this.#tell(subscription, delivery, arrival, report)
       return effects ? { kind: 'ack', effects } : ack
     } catch (thrown) {
       return this.#handBack(subscription, delivery, arrival, thrown)
@@ -214,10 +210,9 @@ export class Consumer {
   #handBack(subscription: BoundSubscription, delivery: Delivery, arrival: Arrival, thrown: unknown): Outcome {
     const { slot } = arrival
     const fields = describeDelivery(subscription, delivery, arrival)
-    this.#options.onDelivery?.()?.({
-      ...fields,
-      timestampMs: originOf(delivery.record).timestampMs,
+    this.#tell(subscription, delivery, arrival, {
       outcome: 'handed back',
+      attempt: arrival.attempt,
       error: thrown,
     })
     if (slot.draining.aborted || subscription.isClosing || slot.ends.some(end => end.aborted)) {
@@ -243,6 +238,19 @@ export class Consumer {
       'handler failed: the record is handed back',
     )
     return { kind: 'nack', delayMs, cause: thrown }
+  }
+
+  /** Tells what became of a delivery, if anybody listens. */
+  #tell(
+    subscription: BoundSubscription,
+    delivery: Delivery,
+    arrival: Arrival,
+    conclusion: Pick<DeliveryReport, 'outcome' | 'attempt' | 'error' | 'skipReason'>,
+  ): void {
+    const tell = this.#options.onDelivery?.()
+    if (!tell) return
+    const { timestampMs } = originOf(delivery.record)
+    tell({ ...describeDelivery(subscription, delivery, arrival), timestampMs, ...conclusion })
   }
 
   #delayAfter(attempt: number): number {
