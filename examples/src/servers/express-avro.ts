@@ -15,6 +15,7 @@ import {
 } from '@busbar/core'
 import { avro } from '@busbar/core/avro'
 import { busbar, healthEndpoints, listen, metricsEndpoint } from '@busbar/core/express'
+import { metrics } from '@busbar/core/prometheus'
 import { confluentRegistry, memoryRegistry } from '@busbar/schema-registry'
 import express, { type ErrorRequestHandler } from 'express'
 import { collectDefaultMetrics, Registry } from 'prom-client'
@@ -68,11 +69,12 @@ bus.reply(GetOrder, ({ id }) => {
   return order
 })
 
-const metrics = new Registry()
-collectDefaultMetrics({ register: metrics })
+const register = new Registry()
+collectDefaultMetrics({ register })
+bus.use(metrics(register))
 
 const app = express()
-app.use(busbar(bus), healthEndpoints(bus), metricsEndpoint(metrics), express.json())
+app.use(busbar(bus), healthEndpoints(bus), metricsEndpoint(register), express.json())
 
 app.post('/orders', async (request, response) => {
   const order = request.body as EventInput<typeof OrderPlaced>

@@ -11,6 +11,7 @@ import {
 } from '@busbar/core'
 import { busbar, healthEndpoints, metricsEndpoint } from '@busbar/core/fastify'
 import { jsonSchema } from '@busbar/core/json-schema'
+import { metrics } from '@busbar/core/prometheus'
 import fastify from 'fastify'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { printingLogger } from '../support/printing-logger.js'
@@ -52,13 +53,14 @@ bus.reply(GetParcel, ({ id }) => {
   return parcel
 })
 
-const metrics = new Registry()
-collectDefaultMetrics({ register: metrics })
+const register = new Registry()
+collectDefaultMetrics({ register })
+bus.use(metrics(register))
 
 const app = fastify()
 await app.register(busbar, { bus })
 await app.register(healthEndpoints)
-await app.register(metricsEndpoint, { source: metrics })
+await app.register(metricsEndpoint, { source: register })
 
 app.setErrorHandler((error, _request, reply) => {
   if (error instanceof NoSuchParcel) return reply.code(404).send({ error: 'no such parcel' })

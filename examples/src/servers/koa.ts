@@ -10,6 +10,7 @@ import {
   type EventInput,
 } from '@busbar/core'
 import { busbar, healthEndpoints, listen, metricsEndpoint } from '@busbar/core/koa'
+import { metrics } from '@busbar/core/prometheus'
 import Koa from 'koa'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { z } from 'zod'
@@ -43,13 +44,14 @@ bus.reply(GetTicket, ({ id }) => {
   return ticket
 })
 
-const metrics = new Registry()
-collectDefaultMetrics({ register: metrics })
+const register = new Registry()
+collectDefaultMetrics({ register })
+bus.use(metrics(register))
 
 const app = new Koa()
 app.use(busbar(bus))
 app.use(healthEndpoints(bus))
-app.use(metricsEndpoint(metrics))
+app.use(metricsEndpoint(register))
 
 app.use(async (context, next) => {
   try {
