@@ -46,6 +46,8 @@ export class BatchCollector {
   join(context: DeliveryContext): Promise<void> {
     if (this.#waiting.length === 0) this.#scope = new AsyncResource('busbar.batch')
     this.#forget(context.record)
+    // Whoever comes again has failed its call, in the handler or outside of it.
+    this.#failed(context.record)
     return new Promise((resolve, reject) => {
       this.#waiting.push(new Waiting(context, resolve, reject, () => this.#failed(context.record)))
       this.#runIfComplete()

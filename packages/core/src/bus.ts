@@ -20,7 +20,7 @@ import { type AnyEvent, type EventDefinition, type EventPayload, requireName } f
 import type { GroupConsumer } from './group-consumer.js'
 import { Groups } from './groups.js'
 import { type BusHealth, type BusState, Problems } from './health.js'
-import { LagWatch } from './lag-watch.js'
+import { type LagReport, LagWatch } from './lag-watch.js'
 import { Lifecycle } from './lifecycle.js'
 import type { Logger } from './logger.js'
 import { deadLetter } from './middleware/dead-letter.js'
@@ -219,9 +219,15 @@ export class Bus implements AsyncDisposable {
   use(...middleware: readonly MiddlewareLike[]): this {
     if (this.#lifecycle.started)
       throw new BusbarError('CONFIG_INVALID', `bus ${this.name}: call use() before start()`)
-    const added = middleware.map(each => middlewareOf(each, `bus ${this.name}, use()`))
-    this.#middleware.push(...added)
-    for (const each of added) each.attach?.(this)
+    for (const each of middleware.map(given => middlewareOf(given, `bus ${this.name}, use()`))) {
+      if (each.attach && this.uses(each.name))
+        throw new BusbarError(
+          'CONFIG_INVALID',
+          `bus ${this.name}, use(): middleware "${each.name}" is there already: add it once`,
+        )
+      each.attach?.(this)
+      this.#middleware.push(each)
+    }
     return this
   }
 
@@ -566,9 +572,9 @@ export class Bus implements AsyncDisposable {
    * `timeoutMs`: how long the broker may take to answer, in milliseconds; 0: it is not asked. Default: 2,000.
    */
   async health({ timeoutMs = 2_000 }: { readonly timeoutMs?: number } = {}): Promise<BusHealth> {
-    const isReceiving = this.#lifecycle.connected && this.#lifecycle.state === 'running'
-    const groups = isReceiving && timeoutMs > 0 ? [...this.#groups.joined, ...this.#stateful.joined] : []
-    const lag = await this.#lag.look(groups, timeoutMs)
+    const isAsked = this.#lifecycle.state === 'running' && timeoutMs > 0
+    const groups = isAsked ? [...this.#groups.joined, ...this.#stateful.joined] : []
+    const lag = isAsked ? await this.#lag.look(groups, timeoutMs) : nobodyAsked
     const problems = [...this.#problems.all, ...lag.problems]
     const status = problems.length === 0 ? 'green' : 'red'
     return { state: this.#lifecycle.state, status, problems, partitions: lag.partitions }
@@ -783,6 +789,8 @@ export class Bus implements AsyncDisposable {
 }
 
 const defaultCloseMs = 10_000
+
+const nobodyAsked: LagReport = { partitions: [], problems: [] }
 
 function withOptions<Options extends object, Fn>(
   rest: readonly [Fn] | readonly [Options, Fn],

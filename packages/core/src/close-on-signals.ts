@@ -16,8 +16,15 @@ export interface CloseOnSignalsOptions {
   readonly logger?: Logger
 }
 
+/** Something to close, and the signals that ask for it. */
+interface Registration {
+  readonly closable: Closable
+  readonly options: CloseOnSignalsOptions
+  readonly signals: readonly NodeJS.Signals[]
+}
+
 /** What is closed when a signal comes: all of a process together, whoever asked for it. */
-const closables = new Map<Closable, CloseOnSignalsOptions>()
+const registrations = new Set<Registration>()
 let isClosing = false
 
 /**
@@ -28,28 +35,27 @@ let isClosing = false
 export function closeOnSignals(closable: Closable, options: CloseOnSignalsOptions = {}): () => void {
   const { signals = ['SIGTERM', 'SIGINT'] } = options
   positive('closeOnSignals.timeoutMs', options.timeoutMs ?? defaultTimeoutMs)
-  closables.set(closable, options)
-  for (const signal of signals) process.on(signal, onSignal)
+  const registration: Registration = { closable, options, signals }
+  for (const signal of signals) if (!isListened(signal)) process.on(signal, onSignal)
+  registrations.add(registration)
   return () => {
-    closables.delete(closable)
-    for (const signal of signals) process.removeListener(signal, onSignal)
+    if (!registrations.delete(registration)) return
+    for (const signal of signals) if (!isListened(signal)) process.removeListener(signal, onSignal)
   }
 }
 
 const defaultTimeoutMs = 15_000
 const runtime: Runtime = systemRuntime
 
+function isListened(signal: NodeJS.Signals): boolean {
+  return [...registrations].some(({ signals }) => signals.includes(signal))
+}
+
 function onSignal(signal: NodeJS.Signals): void {
-  // The listener is there once for each that was added.
-  if (isClosing) return
+  if (isClosing) process.exit(1)
   isClosing = true
-  // In the next turn, so that a second signal is told from the other listeners of the first.
-  runtime.defer(() => {
-    for (const each of ['SIGTERM', 'SIGINT', signal] as const) process.once(each, () => process.exit(1))
-  })
-  void Promise.all([...closables].map(([closable, options]) => close(closable, options, signal))).then(
-    closed => process.exit(closed.every(Boolean) ? 0 : 1),
-  )
+  const closing = [...registrations].map(({ closable, options }) => close(closable, options, signal))
+  void Promise.all(closing).then(closed => process.exit(closed.every(Boolean) ? 0 : 1))
 }
 
 async function close(

@@ -1,5 +1,6 @@
 import { BatchRunner } from './batch-runner.js'
 import { Consumer, type ConsumerOptions } from './consume.js'
+import { BusbarError } from './error.js'
 import { LaneRunner } from './lane-runner.js'
 import type { OwnTopic } from './own-topic.js'
 import type { Runner } from './runner.js'
@@ -41,6 +42,7 @@ export class GroupConsumer {
   readonly #batches = new Map<string, BatchRunner>()
   #intake: Intake | undefined
   #joined: readonly string[] = []
+  #isClosed = false
   /** Changes of the intake run one after the other. */
   #changes: Promise<void> = Promise.resolve()
 
@@ -84,6 +86,8 @@ export class GroupConsumer {
   /** Joins, or rejoins when the topics have changed; resolves when this member can receive. */
   join(): Promise<void> {
     return this.#change(async () => {
+      if (this.#isClosed)
+        throw new BusbarError('BUS_CLOSED', 'this group was closed while it was to be joined')
       if (this.consumer.subscriptions.length === 0) return
       this.consumer.freeze()
       const topics = await this.#ensureTopics()
@@ -125,6 +129,7 @@ export class GroupConsumer {
   /** Stops the intake, lets what runs finish until `deadline`, commits, and leaves. */
   close(deadline: AbortSignal): Promise<void> {
     return this.#change(async () => {
+      this.#isClosed = true
       this.#intake?.pause()
       await Promise.all(this.#runners.map(runner => runner.drain(deadline)))
       const intake = this.#intake

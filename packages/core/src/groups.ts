@@ -46,8 +46,8 @@ export class Groups {
 
   /** Without the broadcast subscriptions, which have no positions. */
   get joined(): readonly JoinedGroup[] {
-    return [...this.#groups].flatMap(([group, { joined }]) =>
-      group === false ? [] : [{ group, topics: joined }],
+    return [...this.#groups].flatMap(([group, { joined, settings }]) =>
+      group === false ? [] : [{ group, topics: joined, transactional: settings.transactional }],
     )
   }
 
@@ -88,6 +88,8 @@ export class Groups {
       await removing
     } finally {
       this.#removing.delete(removing)
+      const { group } = subscription
+      if (group !== false && !this.#groups.has(group)) this.#problems.left(group)
     }
   }
 
@@ -155,8 +157,9 @@ export class Groups {
       logger,
       redelivery,
       problems: this.#problems,
+      // What a transactional group has handled is no progress before it is committed.
       progressOf: (topic, partition) =>
-        group === false ? undefined : this.#held.of(group, topic, partition),
+        group === false || transactional ? undefined : this.#held.of(group, topic, partition),
       onDelivery: this.#onDelivery,
       ensureTopic: topic => this.#topics.ensure(topic),
       ensureReturnTopic: topic => this.#ensureReturnTopic(topic),

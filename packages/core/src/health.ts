@@ -19,7 +19,7 @@ export interface HealthProblem {
   /**
    * - `stalled`: records of a partition wait, and none has been finished for long.
    * - `consumer-restarting`: the consumer of a group died and is being restarted.
-   * - `consumer-failed`: a group receives nothing more on this instance, until its process is started anew.
+   * - `consumer-failed`: a group receives nothing more on this instance, until it is subscribed anew.
    * - `record`: a record that failed can't be dealt with: its dead letter can't be written, or the state it needs is not there.
    * - `broker`: the broker does not say where a group stands.
    */
@@ -39,7 +39,10 @@ export interface PartitionHealth extends PartitionPosition {
   readonly group: string
   /** Whether it is assigned to this instance. */
   readonly isHeld: boolean
-  /** Records of it that this instance handles now, those that wait for their next attempt included. */
+  /**
+   * Records of it that this instance handles now, those that wait for their next attempt included; 0 in groups that commit with
+   * transactions, which don't tell.
+   */
   readonly running: number
   /** For how long records have waited of which none was finished, in milliseconds; 0 while there are none. */
   readonly waitingMs: number
@@ -64,13 +67,27 @@ export class Problems {
     this.#problems.set(problem.what, { ...problem, sinceMs })
   }
 
-  /** Notes what the transport tells of consumers. */
+  /** Notes what the transport tells of consumers, and of partitions that are somebody else's now. */
   onEvent(event: BusEvent): void {
     const { type } = event
+    if (type === 'revoked')
+      for (const { topic, partition } of event.partitions)
+        this.#forget(
+          each => each.group === event.group && each.topic === topic && each.partition === partition,
+        )
     if (type === 'consumer-restarted') this.clear(() => consumerOf(event.group))
     if (type !== 'consumer-restarting' && type !== 'consumer-failed') return
     const { group, error } = event
     this.raise({ kind: type, what: consumerOf(group), reason: error.message, group })
+  }
+
+  /** Nobody here takes part in the group any more. */
+  left(group: string): void {
+    this.#forget(each => each.group === group)
+  }
+
+  #forget(isOver: (problem: HealthProblem) => boolean): void {
+    for (const [what, problem] of this.#problems) if (isOver(problem)) this.#problems.delete(what)
   }
 
   /** Notes that a problem is over, if there was one. */

@@ -16,6 +16,8 @@ export interface LagWatchOptions {
 export interface JoinedGroup {
   readonly group: string
   readonly topics: readonly string[]
+  /** Whether it commits with transactions, and so does not tell of what it has not committed. */
+  readonly transactional: boolean
 }
 
 export interface LagReport {
@@ -29,10 +31,23 @@ interface Standstill {
   readonly sinceMs: number
 }
 
+/** What is remembered of a group from one look to the next. */
+class GroupMemory {
+  /** By `topic/partition`. */
+  readonly standstills = new Map<string, Standstill>()
+  /** A question that is not answered yet: whoever asks meanwhile waits for the same answer. */
+  asking: { readonly positions: Promise<readonly PartitionPosition[]>; readonly sinceMs: number } | undefined
+  /** Since when nobody says where it stands. */
+  unknownSinceMs: number | undefined
+}
+
+/** A question without an answer for so long, in milliseconds, is taken for lost. */
+const lostAfterMs = 10_000
+
 /** Compares where groups stand with where they stood, whenever it is asked: it has no timers of its own. */
 export class LagWatch {
   readonly #options: LagWatchOptions
-  readonly #standstills = new Map<string, Standstill>()
+  readonly #memories = new Map<string, GroupMemory>()
 
   constructor(options: LagWatchOptions) {
     this.#options = options
@@ -40,6 +55,8 @@ export class LagWatch {
 
   /** Where the groups stand; what can't be found out within `timeoutMs` is a problem. Never rejects. */
   async look(groups: readonly JoinedGroup[], timeoutMs: number): Promise<LagReport> {
+    for (const known of this.#memories.keys())
+      if (!groups.some(({ group }) => group === known)) this.#memories.delete(known)
     const reports = await Promise.all(groups.map(group => this.#lookAt(group, timeoutMs)))
     return {
       partitions: reports.flatMap(({ partitions }) => partitions),
@@ -47,43 +64,58 @@ export class LagWatch {
     }
   }
 
-  async #lookAt({ group, topics }: JoinedGroup, timeoutMs: number): Promise<LagReport> {
+  async #lookAt(joined: JoinedGroup, timeoutMs: number): Promise<LagReport> {
     const { runtime } = this.#options
+    const { group, topics, transactional } = joined
+    const memory = this.#memories.get(group) ?? new GroupMemory()
+    this.#memories.set(group, memory)
     try {
-      const positions = await this.#positions(group, timeoutMs)
+      const positions = await this.#positions(group, memory, timeoutMs)
+      memory.unknownSinceMs = undefined
       const nowMs = runtime.now()
       // A group keeps its positions in topics that it read once: nobody is behind there.
       const read = positions.filter(({ topic }) => topics.includes(topic))
-      const partitions = read.map(position => this.#healthOf(group, position, nowMs))
-      const problems = partitions.flatMap(each => this.#stallOf(each, nowMs) ?? [])
+      const partitions = read.map(position => this.#healthOf(group, memory, position, nowMs))
+      const problems = partitions.flatMap(each => this.#stallOf(each, transactional, nowMs) ?? [])
       return { partitions, problems }
     } catch (thrown) {
+      memory.unknownSinceMs ??= runtime.now()
+      const what = `group ${group}`
       const reason = `its positions can't be read: ${reasonOf(thrown)}`
-      const problem = {
-        kind: 'broker',
-        what: `group ${group}`,
-        reason,
-        group,
-        sinceMs: runtime.now(),
-      } as const
-      return { partitions: [], problems: [problem] }
+      return {
+        partitions: [],
+        problems: [{ kind: 'broker', what, reason, group, sinceMs: memory.unknownSinceMs }],
+      }
     }
   }
 
-  async #positions(group: string, timeoutMs: number): Promise<readonly PartitionPosition[]> {
+  async #positions(
+    group: string,
+    memory: GroupMemory,
+    timeoutMs: number,
+  ): Promise<readonly PartitionPosition[]> {
     const { transport, runtime } = this.#options
+    // A broker that is away must not find a queue of questions when it is back; one that is lost is asked anew.
+    if (!memory.asking || runtime.now() - memory.asking.sinceMs > lostAfterMs) {
+      const asking = { positions: transport.positions(group), sinceMs: runtime.now() }
+      const answered = () => {
+        if (memory.asking === asking) memory.asking = undefined
+      }
+      asking.positions.then(answered, answered)
+      memory.asking = asking
+    }
     let positions: readonly PartitionPosition[] = []
-    const reading = transport.positions(group).then(read => {
+    const reading = memory.asking.positions.then(read => {
       positions = read
     })
     if (await doneWithin(runtime, timeoutMs, reading)) return positions
     throw new BusbarError('CONNECTION_FAILED', `the broker did not answer within ${timeoutMs} ms`)
   }
 
-  #healthOf(group: string, position: PartitionPosition, nowMs: number): PartitionHealth {
+  #healthOf(group: string, memory: GroupMemory, position: PartitionPosition, nowMs: number): PartitionHealth {
     const { topic, partition, lag } = position
     const progress = this.#options.held.of(group, topic, partition)
-    const seenMs = this.#standstillOf(group, position, nowMs)
+    const seenMs = standstillSince(memory, position, nowMs)
     const waitingSinceMs = lag === 0 ? undefined : (progress?.waitingSinceMs(seenMs) ?? seenMs)
     return {
       ...position,
@@ -94,33 +126,39 @@ export class LagWatch {
     }
   }
 
-  #standstillOf(
-    group: string,
-    { topic, partition, committed, lag }: PartitionPosition,
-    nowMs: number,
-  ): number {
-    const place = `${group}/${topic}/${partition}`
-    const before = this.#standstills.get(place)
-    if (lag > 0 && before?.committed === committed) return before.sinceMs
-    if (lag > 0) this.#standstills.set(place, { committed, sinceMs: nowMs })
-    else this.#standstills.delete(place)
-    return nowMs
-  }
-
   /** Of a partition that is another instance's, that one says so. */
-  #stallOf(health: PartitionHealth, nowMs: number): HealthProblem | undefined {
+  #stallOf(health: PartitionHealth, transactional: boolean, nowMs: number): HealthProblem | undefined {
     const { group, topic, partition, isHeld, lag, running, waitingMs } = health
     if (!isHeld || waitingMs < this.#options.stalledAfterMs) return undefined
-    const handlers =
-      running === 0 ? 'no handler runs' : running === 1 ? '1 handler runs' : `${running} handlers run`
+    const records = lag === 1 ? '1 record waits' : `${lag} records wait`
+    const seconds = Math.round(waitingMs / 1_000)
+    const what = transactional ? 'committed' : 'finished'
     return {
       kind: 'stalled',
       what: `partition ${topic}/${partition} of group ${group}`,
-      reason: `${lag} ${lag === 1 ? 'record waits' : 'records wait'}, and none has been finished for ${Math.round(waitingMs / 1_000)} s: ${handlers}`,
+      reason: `${records}, and none has been ${what} for ${seconds} s${transactional ? '' : handlersOf(running)}`,
       sinceMs: nowMs - waitingMs,
       group,
       topic,
       partition,
     }
   }
+}
+
+function standstillSince(
+  { standstills }: GroupMemory,
+  { topic, partition, committed, lag }: PartitionPosition,
+  nowMs: number,
+): number {
+  const place = `${topic}/${partition}`
+  const before = standstills.get(place)
+  if (lag > 0 && before?.committed === committed) return before.sinceMs
+  if (lag > 0) standstills.set(place, { committed, sinceMs: nowMs })
+  else standstills.delete(place)
+  return nowMs
+}
+
+function handlersOf(running: number): string {
+  if (running === 0) return ': no handler runs'
+  return running === 1 ? ': 1 handler runs' : `: ${running} handlers run`
 }

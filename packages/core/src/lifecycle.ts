@@ -115,7 +115,10 @@ export class Lifecycle {
       })
     }
     try {
+      this.refuseIfClosing('start')
       await this.#steps.join()
+      // It may have been drained meanwhile, and must hold no partition then.
+      this.refuseIfClosing('start')
     } catch (thrown) {
       await this.#steps.leave()
       throw thrown

@@ -30,19 +30,20 @@ export class PartitionProgress {
   /** Its next record waits for its time. */
   waitUntil(dueAtMs: number): void {
     this.#dueAtMs = dueAtMs
-    this.#busySinceMs = undefined
+    // Others of the partition may be under way.
+    if (this.running === 0) this.#busySinceMs = undefined
   }
 
   /** Since when its records wait in vain, given that some have been seen waiting at least since `seenMs`. */
   waitingSinceMs(seenMs: number): number {
-    return Math.max(this.#busySinceMs ?? Math.max(seenMs, this.#finishedMs), this.#dueAtMs)
+    return this.#busySinceMs ?? Math.max(seenMs, this.#finishedMs, this.#dueAtMs)
   }
 }
 
 /** The partitions that this instance holds, by group. */
 export class HeldPartitions {
   readonly #now: () => number
-  readonly #groups = new Map<string, Map<string, (PartitionProgress | undefined)[]>>()
+  readonly #groups = new Map<string, Map<string, Map<number, PartitionProgress>>>()
 
   constructor(now: () => number) {
     this.#now = now
@@ -50,25 +51,29 @@ export class HeldPartitions {
 
   /** Undefined for a partition that this instance does not hold. */
   of(group: string, topic: string, partition: number): PartitionProgress | undefined {
-    return this.#groups.get(group)?.get(topic)?.[partition]
+    return this.#groups.get(group)?.get(topic)?.get(partition)
   }
 
   onEvent(event: BusEvent): void {
     if (event.type !== 'assigned' && event.type !== 'revoked') return
-    let topics = this.#groups.get(event.group)
-    if (!topics) {
-      topics = new Map()
-      this.#groups.set(event.group, topics)
-    }
+    const topics = this.#groups.get(event.group) ?? new Map<string, Map<number, PartitionProgress>>()
     for (const { topic, partition } of event.partitions) {
-      let partitions = topics.get(topic)
-      if (!partitions) {
-        partitions = []
-        topics.set(topic, partitions)
-      }
+      const partitions = topics.get(topic) ?? new Map<number, PartitionProgress>()
       // An ownership anew: what still runs of the one before counts no more.
-      if (event.type === 'assigned') partitions[partition] = new PartitionProgress(this.#now())
-      else partitions[partition] = undefined
+      if (event.type === 'assigned') partitions.set(partition, new PartitionProgress(this.#now()))
+      else partitions.delete(partition)
+      keep(topics, topic, partitions)
     }
+    keep(this.#groups, event.group, topics)
   }
+}
+
+/** Keeps what is not empty: groups and topics come and go. */
+function keep<Value extends ReadonlyMap<unknown, unknown>>(
+  map: Map<string, Value>,
+  key: string,
+  value: Value,
+): void {
+  if (value.size > 0) map.set(key, value)
+  else map.delete(key)
 }

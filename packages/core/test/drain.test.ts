@@ -75,6 +75,25 @@ test('a close while it drains waits for it, at most as long as the close may tak
   await drained
 })
 
+test('a start that outlasts the drain joins no group', async () => {
+  await using w = world()
+  const { bus } = w.service()
+  bus.onStart(() => new Promise(resolve => w.runtime.setTimer(1_000, resolve)))
+  bus.subscribe(Thing, () => {})
+  const starting = rejects(bus.start(), 'BUS_CLOSED')
+  const drained = bus.drain({ timeoutMs: 200 })
+  await w.runtime.advance(300)
+  await deadline(5_000, 'draining', drained)
+  await w.runtime.advance(2_000)
+  await deadline(5_000, 'the start', starting)
+  const other = w.service()
+  let handled = 0
+  other.bus.subscribe(Thing, () => void handled++)
+  await other.bus.start()
+  await other.bus.publish(Thing, { id: 'a' })
+  await w.advanceUntil(() => handled === 1, 'the other instance')
+})
+
 test('a bus that was never started drains at once', async () => {
   await using w = world()
   const { bus } = w.service()

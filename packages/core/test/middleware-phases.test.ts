@@ -154,6 +154,27 @@ test('a middleware is attached to its bus once, and is no matter of a subscripti
   assert.match(message, /for the whole bus/)
 })
 
+test('a middleware that is attached stands on its bus once, and one that refuses its bus not at all', async () => {
+  await using w = world()
+  const { bus } = w.service()
+  const attach = () => {}
+  bus.use({ name: 'attached', attach })
+  const { message } = throws(() => bus.use({ name: 'attached', attach }), 'CONFIG_INVALID')
+  assert.match(message, /"attached" is there already/)
+  const refusing = {
+    name: 'refusing',
+    attach: () => {
+      throw new Error('not this bus')
+    },
+  }
+  try {
+    bus.use(refusing)
+    assert.unreachable()
+  } catch {
+    assert.not(bus.uses('refusing'))
+  }
+})
+
 test('what the start makes sure of fails it, and is made sure of again', async () => {
   await using w = world()
   const { bus, reports } = w.service()

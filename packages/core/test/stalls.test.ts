@@ -1,8 +1,8 @@
-import { BusbarError, defineEvent, retry } from '@busbar/core'
+import { BusbarError, defineEvent, type OutboundRecord, retry } from '@busbar/core'
 import { deadline } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Thing, until, world } from './support/failure-world.js'
+import { Thing, until, type World, world } from './support/failure-world.js'
 
 const test = suite('health tells of stalls')
 const health = { stalledAfterMs: 60_000 }
@@ -180,17 +180,97 @@ test('a broker that does not answer is a problem within the time, and no look ha
   bus.subscribe(Thing, () => {})
   await bus.start()
   const { positions } = transport
-  transport.positions = () => new Promise(() => {})
-  const looking = bus.health({ timeoutMs: 500 })
+  let asked = 0
+  transport.positions = () => {
+    asked += 1
+    return new Promise(() => {})
+  }
+  const [first] = [1, 2, 3].map(() => bus.health({ timeoutMs: 500 }))
   await w.runtime.advance(500)
-  const { status, problems } = await deadline(5_000, 'the look', looking)
+  const { status, problems } = await deadline(5_000, 'the look', first as ReturnType<typeof bus.health>)
   assert.equal([status, problems[0]?.kind], ['red', 'broker'])
+  assert.is(asked, 1, 'who asks meanwhile waits for the same answer')
+  const sinceMs = problems[0]?.sinceMs
+  await w.runtime.advance(10_001)
   assert.match(problems[0]?.reason ?? '', /did not answer within 500 ms/)
   transport.positions = () => Promise.reject(new BusbarError('CONNECTION_FAILED', 'nobody there'))
-  assert.match((await bus.health()).problems[0]?.reason ?? '', /nobody there/)
+  const again = (await bus.health()).problems[0]
+  assert.match(again?.reason ?? '', /nobody there/)
+  assert.is(again?.sinceMs, sinceMs, 'it began when it began')
   transport.positions = positions
   assert.is((await bus.health()).status, 'green')
 })
+
+test('a record that is not due yet does not hide a handler that hangs', async () => {
+  await using w = world()
+  const { bus } = w.service({ health })
+  const hour = 3_600_000
+  bus.subscribe(
+    Thing,
+    { use: [retry({ attempts: 2, delayMs: hour, maxDelayMs: hour, via: 'topic' })] },
+    (_, { attempt, key }) => {
+      if (attempt === 1) throw new Error('no')
+      return key === 'hangs' ? new Promise(() => {}) : undefined
+    },
+  )
+  await bus.start()
+  await bus.publish(Thing, { id: 'hangs' })
+  await w.advanceUntil(() => w.records('things.service.retry.1').length === 1, 'the retry topic')
+  await w.runtime.advance(hour)
+  await bus.publish(Thing, { id: 'later' })
+  await w.advanceUntil(() => w.records('things.service.retry.1').length === 2, 'the retry topic')
+  await bus.health()
+  await w.runtime.advance(60_000)
+  const { problems } = await bus.health()
+  assert.equal(
+    problems.map(({ kind, topic }) => [kind, topic]),
+    [['stalled', 'things.service.retry.1']],
+  )
+})
+
+test('what a failed record was the reason of is over when its partition is another instance’s, or its group is left', async () => {
+  await using w = world({ partitions: 2 })
+  const away = (record: OutboundRecord) => {
+    if (record.topic.endsWith('.dlq')) throw new BusbarError('PUBLISH_FAILED', 'the topic is away')
+  }
+  const { bus } = w.refusing(away)
+  const once = { use: [retry({ attempts: 1 })] }
+  const subscription = bus.subscribe(Thing, once, () => {
+    throw new Error('no')
+  })
+  await bus.start()
+  for (let id = 0; id < 8; id++) await bus.publish(Thing, { id: String(id) })
+  const kinds = async () => (await bus.health()).problems.map(({ kind }) => kind)
+  const count = await eventuallyMany(w, kinds, 8)
+  assert.is(count, 8)
+  const other = w.service()
+  other.bus.subscribe(Thing, () => {})
+  const starting = other.bus.start()
+  await w.runtime.advance(5_000)
+  await starting
+  await w.runtime.advance(5_000)
+  const held = (await bus.health()).partitions.filter(({ isHeld, topic }) => isHeld && topic === 'things')
+  const { problems } = await bus.health()
+  assert.ok(problems.length > 0 && problems.length < 8, `${problems.length} problems`)
+  assert.ok(problems.every(problem => held.some(({ partition }) => partition === problem.partition)))
+  const closing = subscription.close({ timeoutMs: 100 })
+  await w.runtime.advance(1_000)
+  await closing
+  assert.equal(await kinds(), [])
+})
+
+async function eventuallyMany(
+  w: World,
+  list: () => Promise<readonly unknown[]>,
+  count: number,
+): Promise<number> {
+  for (let step = 0; step < 100; step++) {
+    const { length } = await list()
+    if (length >= count) return length
+    await w.runtime.advance(50)
+  }
+  return (await list()).length
+}
 
 test('a topic that the group read once and reads no more is no lag of its', async () => {
   await using w = world()

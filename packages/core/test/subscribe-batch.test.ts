@@ -1,4 +1,4 @@
-import { defineEvent } from '@busbar/core'
+import { defineEvent, retry, timeout } from '@busbar/core'
 import { deadline, eventually } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -73,6 +73,23 @@ for (const when of ['at once', 'before it ends'] as const) {
     assert.equal(batches, [[7, 17, 2], [7]])
   })
 }
+
+test('records of a key that a time limit ends together come again in their order', async () => {
+  const { bus } = testBus({ consume: { redelivery: { delayMs: 1 } } })
+  const batches: number[][] = []
+  const own = [retry({ attempts: 2, delayMs: 1, jitter: 'none' }), timeout(30)]
+  bus.subscribeBatch(Thing, { maxSize: 2, maxWaitMs: 1, onFailure: 'hand-back', use: own }, async items => {
+    batches.push(items.map(({ payload }) => payload))
+    if (batches.length <= 2) await new Promise(() => {})
+  })
+  await deadline(10_000, 'batches', async () => {
+    await bus.start()
+    await bus.publishBatch(Thing, [7, 17])
+    await eventually(() => assert.ok(batches.length > 2 && batches.flat().includes(17)))
+    await eventually(() => assert.equal(batches.slice(2).flat(), [7, 17]))
+    await bus.close({ timeoutMs: 50 })
+  })
+})
 
 test('what fails together with a record of its key that is handed back comes again behind it', async () => {
   const { bus } = testBus({ consume: { redelivery: { delayMs: 1 } } })

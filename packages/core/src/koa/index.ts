@@ -36,11 +36,19 @@ export type KoaMiddleware = (context: KoaContext, next: () => Promise<unknown>) 
  */
 export function busbar(bus: Bus, options: RequestScopeOptions = {}): KoaMiddleware {
   carryCorrelation(bus)
-  return (context, next) => {
+  return async (context, next) => {
     const { correlation, answerHeader } = requestScope(context.headers, options)
+    const { correlationId } = correlation
     context.bus = bus
-    context.set(answerHeader, correlation.correlationId)
-    return withCorrelation(correlation, next)
+    context.set(answerHeader, correlationId)
+    try {
+      return await withCorrelation(correlation, next)
+    } catch (thrown) {
+      // Koa answers an error without the headers that were set, and with those of the error.
+      if (thrown instanceof Error)
+        Object.assign(thrown, { headers: { [answerHeader]: correlationId, ...headersOf(thrown) } })
+      throw thrown
+    }
   }
 }
 
@@ -58,6 +66,10 @@ export function metricsEndpoint(
   options?: endpoint.MetricsOptions,
 ): KoaMiddleware {
   return koaEndpoint(endpoint.scrapeEndpoint(source, options))
+}
+
+function headersOf(error: Error): object | undefined {
+  return 'headers' in error && typeof error.headers === 'object' ? (error.headers ?? undefined) : undefined
 }
 
 function koaEndpoint(answer: endpoint.Endpoint): KoaMiddleware {

@@ -66,7 +66,7 @@ export class BusMetrics {
       const { timestampMs } = context.origin
       // Negative where a record has no time. The clock of whoever published may be ahead of this one.
       if (context.conclusion === 'done' && timestampMs >= 0)
-        series.observe(latency, Math.max(0, runtime.now() - timestampMs), exemplar)
+        series.observe(latency, runtime.now() - timestampMs, exemplar)
     } catch (thrown) {
       // After its end a handler fails because it was told to stop: that is no failure of its own.
       if (!context.ended) series.addBy(attemptFailures, 'code', codeOf(thrown, 'HANDLER_FAILED'))

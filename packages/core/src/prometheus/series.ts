@@ -48,7 +48,8 @@ export class Series {
     if (this.#isRemoved) return
     this.#used.add(histogram)
     const { labels } = this
-    const seconds = milliseconds / 1_000
+    // The clock may have been set back: a sum that falls would look like a counter that began anew.
+    const seconds = Math.max(0, milliseconds) / 1_000
     if (this.#hasExemplars) histogram.observe({ labels, value: seconds, exemplarLabels: exemplar() })
     else histogram.observe(labels, seconds)
   }

@@ -68,7 +68,11 @@ export class StatefulGroups {
 
   /** The topics that a group reads, those of its own between its operators included. */
   get joined(): readonly JoinedGroup[] {
-    return [...this.#groups].map(([group, built]) => ({ group, topics: built.group.joined }))
+    return [...this.#groups].map(([group, built]) => ({
+      group,
+      topics: built.group.joined,
+      transactional: true,
+    }))
   }
 
   topicsOf(group: string): readonly string[] {

@@ -44,6 +44,13 @@ test('a close that hangs ends the process with 1 after its time', async () => {
   assert.equal(lines, ['ready', 'closing', 'closing took too long: the process ends'])
 })
 
+test('undoing one of two for the same thing leaves the other', async () => {
+  const { child, lines } = await program('twice')
+  child.kill('SIGTERM')
+  assert.is(await endOf(child), 0)
+  assert.equal(lines, ['ready', 'closing', 'closed'])
+})
+
 test('a second signal ends it at once', async () => {
   const { child, lines } = await program('hanging')
   child.kill('SIGTERM')
