@@ -78,9 +78,14 @@ test('a close while it drains waits for it, at most as long as the close may tak
 test('a start that outlasts the drain joins no group', async () => {
   await using w = world()
   const { bus } = w.service()
-  bus.onStart(() => new Promise(resolve => w.runtime.setTimer(1_000, resolve)))
+  let isChecking = false
+  bus.onStart(() => {
+    isChecking = true
+    return new Promise(resolve => w.runtime.setTimer(1_000, resolve))
+  })
   bus.subscribe(Thing, () => {})
   const starting = rejects(bus.start(), 'BUS_CLOSED')
+  await until(() => isChecking, 'the start')
   const drained = bus.drain({ timeoutMs: 200 })
   await w.runtime.advance(300)
   await deadline(5_000, 'draining', drained)

@@ -1,4 +1,4 @@
-import { BusbarError, defineEvent, type OutboundRecord, retry } from '@busbar/core'
+import { BusbarError, type BusEvent, defineEvent, type OutboundRecord, retry } from '@busbar/core'
 import { deadline } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -271,6 +271,26 @@ async function eventuallyMany(
   }
   return (await list()).length
 }
+
+test('a consumer that has failed is forgotten with its group', async () => {
+  await using w = world()
+  const { bus, transport } = w.service()
+  const connect = transport.connect.bind(transport)
+  let tell: (event: BusEvent) => void = () => {}
+  transport.connect = options => {
+    tell = options.onEvent
+    return connect(options)
+  }
+  const subscription = bus.subscribe(Thing, () => {})
+  await bus.start()
+  tell({ type: 'consumer-failed', group: 'service', error: new BusbarError('GROUP_DENIED', 'no') })
+  assert.equal(
+    (await bus.health()).problems.map(({ kind }) => kind),
+    ['consumer-failed'],
+  )
+  await subscription.close()
+  assert.is((await bus.health()).status, 'green')
+})
 
 test('a topic that the group read once and reads no more is no lag of its', async () => {
   await using w = world()

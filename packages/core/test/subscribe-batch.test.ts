@@ -74,19 +74,23 @@ for (const when of ['at once', 'before it ends'] as const) {
   })
 }
 
-test('records of a key that a time limit ends together come again in their order', async () => {
-  const { bus } = testBus({ consume: { redelivery: { delayMs: 1 } } })
+test('records of a key that a time limit ends together come again in their order, whichever of them is tried again', async () => {
+  const { bus } = testBus({ consume: { redelivery: { delayMs: 300 } } })
   const batches: number[][] = []
-  const own = [retry({ attempts: 2, delayMs: 1, jitter: 'none' }), timeout(30)]
-  bus.subscribeBatch(Thing, { maxSize: 2, maxWaitMs: 1, onFailure: 'hand-back', use: own }, async items => {
+  const own = [
+    retry({ attempts: 3, delayMs: 10, jitter: 'none', when: (_, { offset }) => offset !== 0 }),
+    timeout(30),
+  ]
+  const options = { maxSize: 2, maxWaitMs: 20, onFailure: 'hand-back', use: own } as const
+  bus.subscribeBatch(Thing, options, async items => {
     batches.push(items.map(({ payload }) => payload))
-    if (batches.length <= 2) await new Promise(() => {})
+    if (batches.length === 1) await new Promise(() => {})
   })
   await deadline(10_000, 'batches', async () => {
     await bus.start()
     await bus.publishBatch(Thing, [7, 17])
-    await eventually(() => assert.ok(batches.length > 2 && batches.flat().includes(17)))
-    await eventually(() => assert.equal(batches.slice(2).flat(), [7, 17]))
+    await eventually(() => assert.ok(batches.slice(1).flat().includes(17)))
+    assert.equal(batches.slice(1).flat(), [7, 17])
     await bus.close({ timeoutMs: 50 })
   })
 })
