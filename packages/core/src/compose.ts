@@ -50,8 +50,9 @@ async function runLayer<Context>(
     misuse ??= new BusbarError('MIDDLEWARE_MISUSED', `middleware "${layer.name}" ${fault}`)
     return new NextCall(Promise.reject(misuse))
   }
+  let returned: unknown
   try {
-    await layer.run(context, next)
+    returned = await layer.run(context, next)
   } catch (thrown) {
     isOver = true
     // What is inside must not go on after its record is settled, nor beside its own next try: wait for it.
@@ -60,6 +61,12 @@ async function runLayer<Context>(
   }
   isOver = true
   const isAwaited = call === undefined || (call.settled && call.observed)
+  if (call === undefined && typeof returned === 'object' && returned !== null) {
+    throw new BusbarError(
+      'MIDDLEWARE_MISUSED',
+      `middleware "${layer.name}" returned an object and did not call next(): is it a function that makes a middleware? Then call it: ${layer.name}()`,
+    )
+  }
   if (isAwaited && !misuse) return
   await call?.end
   throw (

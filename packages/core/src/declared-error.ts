@@ -54,6 +54,8 @@ export function defineError<In, Out>(
 ): DeclaredErrorClass<In, Out> {
   requireName('defineError', name)
   return class extends DeclaredError<Out> {
+    // What loggers call the type of an error.
+    static override readonly name = name
     static readonly errorName = name
     static readonly codec = codecOf(options.data)
 

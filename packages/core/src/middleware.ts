@@ -15,6 +15,8 @@ import { BusbarError } from './error.js'
  */
 export interface Middleware {
   readonly name: string
+  /** Not there: a function that makes a middleware, and was not called, is none. */
+  readonly apply?: never
   /** Its place among those that depend on their order; see {@link Stage}. Default: anywhere. */
   readonly stage?: Stage
   /** Whether it runs its inside again after a failure. */

@@ -5,7 +5,7 @@ import type { PublishContext } from './context.js'
 import { ContextValues } from './context-values.js'
 import type { Delays } from './delays.js'
 import { envelopeHeaders } from './envelope.js'
-import { BusbarError } from './error.js'
+import { BusbarError, reasonOf } from './error.js'
 import type { AnyEvent } from './event.js'
 import { checkUserHeaders, type UserHeaders } from './headers.js'
 import type { Logger } from './logger.js'
@@ -381,8 +381,27 @@ function encodeValue(
   }
 }
 
+function keyFrom(contract: Publishable, payload: unknown): unknown {
+  if (!contract.key) return undefined
+  let key: unknown
+  try {
+    key = contract.key(payload as never)
+  } catch (cause) {
+    throw new BusbarError(
+      'PAYLOAD_INVALID',
+      `publishing ${contract.name}: its key can't be taken from the payload: ${reasonOf(cause)}`,
+      { cause },
+    )
+  }
+  if (key !== undefined && key !== null) return key
+  throw new BusbarError(
+    'PAYLOAD_INVALID',
+    `publishing ${contract.name}: its key is missing from the payload: without it, its order would be lost; to publish without a key, say so (option "key": null)`,
+  )
+}
+
 function keyOf(contract: Publishable, payload: unknown, options: PublishOptions): Uint8Array | null {
-  const key = options.key === undefined ? contract.key?.(payload as never) : options.key
+  const key = options.key === undefined ? keyFrom(contract, payload) : options.key
   if (key === undefined || key === null) return null
   if (typeof key === 'string') return Buffer.from(key)
   if (key instanceof Uint8Array) return key

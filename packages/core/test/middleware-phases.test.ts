@@ -154,6 +154,19 @@ test('a middleware is attached to its bus once, and is no matter of a subscripti
   assert.match(message, /for the whole bus/)
 })
 
+test('a function that makes a middleware and was not called fails deliveries, and loses none in silence', async () => {
+  await using w = world()
+  const { bus, reports } = w.service()
+  // @ts-expect-error it is to be called
+  bus.use(retry)
+  bus.subscribe(Thing, { use: [] }, () => {})
+  await bus.start()
+  await bus.publish(Thing, { id: 'a' })
+  await w.advanceUntil(() => reports.length === 1, 'its end')
+  assert.is(reports[0]?.outcome, 'dead-lettered')
+  assert.match(String(reports[0]?.error), /"retry" returned an object .* Then call it: retry\(\)/)
+})
+
 test('a middleware that is attached stands on its bus once, and one that refuses its bus not at all', async () => {
   await using w = world()
   const { bus } = w.service()

@@ -182,4 +182,19 @@ test('of a batch nothing is sent when one payload is wrong, and an empty one is 
   })
 })
 
+test('a key that cannot be taken from its payload is an error of the payload, and no record without a key', async () => {
+  const Keyed = defineEvent<{ id: string }>('keyed', { key: ({ id }) => id })
+  const { bus, broker } = testBus()
+  await deadline(5_000, 'publishing', async () => {
+    await bus.start()
+    const missing = await rejects(bus.publish(Keyed, undefined as never), 'PAYLOAD_INVALID')
+    assert.match(missing.message, /publishing keyed: its key can't be taken from the payload: .*undefined/)
+    const lost = await rejects(bus.publish(Keyed, {} as never), 'PAYLOAD_INVALID')
+    assert.match(lost.message, /its key is missing/)
+    await bus.publish(Keyed, {} as never, { key: null })
+    assert.is(broker.records('keyed').length, 1)
+    await bus.close()
+  })
+})
+
 test.run()

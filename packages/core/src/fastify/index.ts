@@ -34,6 +34,11 @@ export interface BusbarPluginOptions extends RequestScopeOptions {
  * are handed back, connections closed.
  */
 export const busbar = plugin('busbar', async (app, options: BusbarPluginOptions) => {
+  if (typeof options.bus?.drain !== 'function')
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      'busbar: option "bus" must be a bus, made by createBus: app.register(busbar, { bus })',
+    )
   const { bus } = options
   const end = new OrderlyEnd(bus, positive('busbar.closeTimeoutMs', options.closeTimeoutMs ?? 10_000))
   carryCorrelation(bus)

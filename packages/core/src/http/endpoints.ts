@@ -56,7 +56,12 @@ async function liveness(bus: Bus): Promise<EndpointAnswer> {
 async function readiness(bus: Bus): Promise<EndpointAnswer> {
   const { state, status, problems } = await bus.health()
   const isReady = state === 'running' && status === 'green'
-  return { status: isReady ? 200 : 503, contentType: json, body: JSON.stringify({ state, status, problems }) }
+  const reason = state === 'new' ? { reason: 'the bus was not started: call bus.start(), or listen()' } : {}
+  return {
+    status: isReady ? 200 : 503,
+    contentType: json,
+    body: JSON.stringify({ state, status, ...reason, problems }),
+  }
 }
 
 async function scrape(source: MetricsSource): Promise<EndpointAnswer> {

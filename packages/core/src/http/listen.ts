@@ -52,8 +52,10 @@ export async function listen(
     await opened(server, options)
   } catch (thrown) {
     await bus.close()
-    const where = `${options.host ?? ''}:${options.port ?? defaultPort}`
-    throw new BusbarError('CONFIG_INVALID', `listening on ${where}: ${reasonOf(thrown)}`, { cause: thrown })
+    const where = `${options.host ?? '*'}:${options.port ?? defaultPort}`
+    const isTaken = thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRINUSE'
+    const why = isTaken ? 'something else listens there (EADDRINUSE): give another port' : reasonOf(thrown)
+    throw new BusbarError('CONFIG_INVALID', `listening on ${where}: ${why}`, { cause: thrown })
   }
   const closing = new ServiceClosing(bus, server, closeTimeoutMs)
   const close = () => closing.close()

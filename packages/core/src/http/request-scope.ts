@@ -40,6 +40,7 @@ export function carryCorrelation(bus: Bus): void {
   if (bus.state === 'new') bus.use(correlation())
   else
     bus.logger.warn(
+      { bus: bus.name },
       'what is published while a request is served does not carry its correlation and trace: make the adapter before the bus starts, or add correlation() with bus.use()',
     )
 }

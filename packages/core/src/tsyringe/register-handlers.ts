@@ -24,6 +24,11 @@ export function registerHandlers(
       'CONFIG_INVALID',
       'registerHandlers: the second argument must be a tsyringe container',
     )
+  if (bus.state !== 'new')
+    throw new BusbarError(
+      'CONFIG_INVALID',
+      `registerHandlers: bus ${bus.name} has started already: call it before bus.start()`,
+    )
   const sources = handlerSources(classes)
   naming('registerHandlers', () =>
     bus.onStart(async () => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { BusbarError, createBus, silentLogger } from '@busbar/core'
-import { healthEndpoints } from '@busbar/core/fastify'
+import { busbar, healthEndpoints } from '@busbar/core/fastify'
 import { listen } from '@busbar/core/http'
 import { deadline } from '@busbar/testkit'
 import { memoryTransport } from '@busbar/transport-memory'
@@ -65,6 +65,16 @@ test('refuses a time that is none', async () => {
     'CONFIG_INVALID',
   )
   assert.match(message, /listen\.closeTimeoutMs/)
+})
+
+test('a Fastify server that is given no bus says so', async () => {
+  const registered = fastify()
+    .register(busbar, {} as never)
+    .then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
+  assert.match(String(await registered), /option "bus" must be a bus/)
 })
 
 test('health of a Fastify server without a bus says what is missing', async () => {
