@@ -12,7 +12,7 @@ export function adviceFor(thrown: unknown): string {
   if (unknown !== undefined)
     return `decorate ${unknown} with @injectable(), and either compile with emitDecoratorMetadata or give each parameter of its constructor a token with @inject(token)`
   if (/undefined constructor/.test(reason))
-    return 'either the type of that parameter is no class: give it a token with @inject(token); or two files import each other: use @inject(delay(() => Class))'
+    return 'either the type of that parameter is no class: give it a token with @inject(token); or two files import each other: use @inject(delay(() => Class)), and resolve a singleton behind it in the container before the start'
   return 'make it possible to resolve the class when the bus starts'
 }
 
