@@ -53,7 +53,7 @@ export interface BusOptions {
   readonly health?: {
     /**
      * A partition held here whose records wait while none of them is finished turns health red after this time, in
-     * milliseconds. Longer than the slowest handler. Default: 60,000.
+     * milliseconds. Longer than the slowest handler, and than a stream's state takes to be restored. Default: 60,000.
      */
     readonly stalledAfterMs?: number
   }
