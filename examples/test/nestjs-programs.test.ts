@@ -36,6 +36,9 @@ const failing: Readonly<Record<string, EventDefinition<unknown>>> = {
   'schema-registry': defineEvent('parcel.sent', { schema: bytes('\0\0\0\0\x63eve') }), // a schema id that nobody has
 }
 
+/** Nest forms that may need another try: a request gets no reply where a group of theirs rebalances meanwhile. */
+const losesReplies: ReadonlySet<string> = new Set(['request-response'])
+
 const kafka = await kafkaForTests()
 const registry = await registryForTests()
 
@@ -66,8 +69,15 @@ if (kafka !== undefined && registry !== undefined) {
       })
     })
 
+  const runNest = async (program: string): Promise<Run> => {
+    for (let tries = 1; ; tries++) {
+      const result = await run(program, 'nest')
+      if (result.ok || !losesReplies.has(program) || tries === 3) return result
+    }
+  }
+
   // All at once: they spend their time waiting, for a group to form and for a last fetch to end.
-  const nestRuns = new Map(programs.map(program => [program, run(program, 'nest')]))
+  const nestRuns = new Map(programs.map(program => [program, runNest(program)]))
 
   for (const program of programs) {
     test(`${program}: both print the same`, async () => {
