@@ -1,11 +1,15 @@
 import { BusbarError, type BusEvent, defineEvent, type OutboundRecord, retry } from '@busbar/core'
 import { deadline } from '@busbar/testkit'
+import { type Observable, tap } from 'rxjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Thing, until, type World, world } from './support/failure-world.js'
 
 const test = suite('health tells of stalls')
 const health = { stalledAfterMs: 60_000 }
+const hour = 3_600_000
+/** What fails comes back by a topic, an hour later. */
+const hourly = { use: [retry({ attempts: 2, delayMs: hour, maxDelayMs: hour, via: 'topic' })] }
 
 /** A handler that is let go by the test. */
 function gate() {
@@ -113,14 +117,9 @@ test('a record that fails again and again without an end is a stall, however sho
 test('a record in a retry topic that is not due yet is no stall', async () => {
   await using w = world()
   const { bus } = w.service({ health })
-  const hour = 3_600_000
-  bus.subscribe(
-    Thing,
-    { use: [retry({ attempts: 2, delayMs: hour, maxDelayMs: hour, via: 'topic' })] },
-    () => {
-      throw new Error('no')
-    },
-  )
+  bus.subscribe(Thing, hourly, () => {
+    throw new Error('no')
+  })
   await bus.start()
   await bus.publish(Thing, { id: 'a' })
   await w.advanceUntil(() => w.records('things.service.retry.1').length === 1, 'the retry topic')
@@ -204,15 +203,10 @@ test('a broker that does not answer is a problem within the time, and no look ha
 test('a record that is not due yet does not hide a handler that hangs', async () => {
   await using w = world()
   const { bus } = w.service({ health })
-  const hour = 3_600_000
-  bus.subscribe(
-    Thing,
-    { use: [retry({ attempts: 2, delayMs: hour, maxDelayMs: hour, via: 'topic' })] },
-    (_, { attempt, key }) => {
-      if (attempt === 1) throw new Error('no')
-      return key === 'hangs' ? new Promise(() => {}) : undefined
-    },
-  )
+  bus.subscribe(Thing, hourly, (_, { attempt, key }) => {
+    if (attempt === 1) throw new Error('no')
+    return key === 'hangs' ? new Promise(() => {}) : undefined
+  })
   await bus.start()
   await bus.publish(Thing, { id: 'hangs' })
   await w.advanceUntil(() => w.records('things.service.retry.1').length === 1, 'the retry topic')
@@ -271,6 +265,33 @@ async function eventuallyMany(
   }
   return (await list()).length
 }
+
+test('what a transactional group has handled is no progress before it is committed', async () => {
+  await using w = world()
+  const { bus, transport } = w.service({ health })
+  const subscribe = transport.subscribe.bind(transport)
+  // Handled, and never committed: its acknowledgements get lost.
+  transport.subscribe = (spec, deliver) =>
+    subscribe(spec, batch =>
+      deliver({
+        ...batch,
+        deliveries: batch.deliveries.map(delivery => ({ ...delivery, settle: () => true })),
+      }),
+    )
+  let handled = 0
+  const pipeline = (things: Observable<Thing>) => things.pipe(tap(() => handled++))
+  bus.pipe(Thing, { exactlyOnce: true }, pipeline, defineEvent<Thing>('copied'))
+  await bus.start()
+  for (let step = 0; step < 3; step++) {
+    await bus.publish(Thing, { id: String(step) })
+    await until(() => handled === step + 1, 'the handler')
+    await bus.health()
+    await w.runtime.advance(30_000)
+  }
+  const { status, problems } = await bus.health()
+  assert.is(status, 'red')
+  assert.match(problems[0]?.reason ?? '', /^3 records wait, and none has been committed for \d+ s$/)
+})
 
 test('a consumer that has failed is forgotten with its group', async () => {
   await using w = world()

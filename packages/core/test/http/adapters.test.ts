@@ -79,6 +79,20 @@ for (const [name, start] of Object.entries(servers)) {
     })
   })
 
+  test('an answer that is an error has the correlation id too', async () => {
+    const { bus } = service()
+    const server = await start(bus, {
+      onRequest: async () => {
+        throw new Error('no')
+      },
+    })
+    await deadline(10_000, 'the request', async () => {
+      const response = await post(server.url, { id: '1' }, { 'x-correlation-id': 'failing' })
+      assert.equal([response.status, response.headers.get('x-correlation-id')], [500, 'failing'])
+      await server.close()
+    })
+  })
+
   test('each of many requests at a time has a correlation of its own', async () => {
     const { broker, bus } = service()
     const server = await start(bus)

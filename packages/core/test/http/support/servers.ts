@@ -39,6 +39,8 @@ const onExpress =
   (make: typeof express): StartServer =>
   async (bus, { closeTimeoutMs = 10_000, onRequest } = {}) => {
     const app = make()
+    // What fails here is meant to, and need not be printed.
+    app.set('env', 'test')
     // Before the parser of bodies, which reads them in turns of its own.
     app.use(forExpress.busbar(bus))
     app.use(forExpress.healthEndpoints(bus), forExpress.metricsEndpoint(metrics))
@@ -59,6 +61,7 @@ const onKoa =
   (make: typeof Koa): StartServer =>
   async (bus, { closeTimeoutMs = 10_000, onRequest } = {}) => {
     const app = new make()
+    app.silent = true
     app.use(forKoa.busbar(bus))
     app.use(forKoa.healthEndpoints(bus))
     app.use(forKoa.metricsEndpoint(metrics))
