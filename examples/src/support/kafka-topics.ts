@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import { brokers } from './brokers.js'
 
@@ -5,6 +6,16 @@ import { brokers } from './brokers.js'
 export async function createTopics(...topics: readonly string[]): Promise<void> {
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
-  await admin.createTopics({ topics: topics.map(topic => ({ topic })) })
+  await admin.createTopics({ topics: topics.map(topic => ({ topic })), waitForLeaders: false })
+  // kafkajs's own wait for leaders fails on a topic that is so new that the broker does not answer for it yet.
+  for (let tries = 1; ; tries++) {
+    try {
+      await admin.fetchTopicMetadata({ topics: [...topics] })
+      break
+    } catch (error) {
+      if (tries === 50) throw error
+      await sleep(100)
+    }
+  }
   await admin.disconnect()
 }

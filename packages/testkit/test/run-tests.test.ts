@@ -45,6 +45,18 @@ test('adds up all files, and ends with the totals alone', async ({ root }) => {
   )
 })
 
+test('names what failed once more before the totals', async ({ root }) => {
+  await add(root, 'a-unsettled', 'unsettled.js')
+  await add(root, 'b-failing', 'failing.js')
+  await add(root, 'c-passing', 'passing.js')
+  const { lines } = await run(root)
+  assert.equal(lines.slice(-4, -1), [
+    'FAIL  all that failed:',
+    '      packages/demo/test/a-unsettled.test.ts: ended without a summary (exit code 1): a promise never settled?',
+    '      packages/demo/test/b-failing.test.ts: failing  "fails"',
+  ])
+})
+
 test('runs only what the filters name', async ({ root }) => {
   await add(root, 'one', 'passing.js')
   await add(root, 'two', 'failing.js')

@@ -1,5 +1,5 @@
 import { type OutboundRecord, silentLogger, systemRuntime } from '@busbar/core'
-import { uniqueName } from '@busbar/testkit'
+import { eventually, uniqueName } from '@busbar/testkit'
 import kafkajs, { type Kafka } from 'kafkajs'
 import { captureCluster, openCluster } from '../dist/cluster.js'
 import { framingSocketFactory } from '../dist/framing-socket-factory.js'
@@ -47,12 +47,23 @@ export async function newTopic(
   config: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const topic = uniqueName('produce')
+  await createTopic(kafka, topic, numPartitions, config)
+  return topic
+}
+
+/** Returns when the broker answers for it: kafkajs's own wait for leaders fails where it does not yet. */
+export async function createTopic(
+  kafka: Kafka,
+  topic: string,
+  numPartitions: number,
+  config: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const admin = kafka.admin()
   await admin.connect()
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, configEntries }] })
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] })
+  await eventually(() => admin.fetchTopicMetadata({ topics: [topic] }))
   await admin.disconnect()
-  return topic
 }
 
 export function record(topic: string, value: string, more: Partial<OutboundRecord> = {}): OutboundRecord {

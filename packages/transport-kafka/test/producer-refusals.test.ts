@@ -3,7 +3,7 @@ import { type RunningKafka, startKafka } from '@busbar/testkit'
 import kafkajs, { type Kafka } from 'kafkajs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { kafkaAt, newTopic, producerAt, readTopic, record } from './kafka-harness.js'
+import { createTopic, kafkaAt, newTopic, producerAt, readTopic, record } from './kafka-harness.js'
 
 let broker: RunningKafka
 let kafka: Kafka
@@ -130,10 +130,7 @@ test('a record that the broker finds invalid takes none of its neighbours with i
 test('a denied topic together with an allowed one', async () => {
   assert.ok(broker.saslSsl)
   const { brokers, ca, users } = broker.saslSsl
-  const admin = kafka.admin()
-  await admin.connect()
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'denied', numPartitions: 1 }] })
-  await admin.disconnect()
+  await createTopic(kafka, 'denied', 1)
   const allowed = await newTopic(kafka, 1)
   const asAlice = kafkaAt(brokers, {
     ssl: { ca },

@@ -2,6 +2,7 @@ import { ServerUnavailable } from '../server-unavailable.js'
 import { findTestFiles, type TestFile } from './find-test-files.js'
 import { type FileResult, runTestFile } from './run-test-file.js'
 import { sharedServers } from './shared-servers.js'
+import { failedTests } from './uvu-summary.js'
 
 /** How to run the tests. */
 export interface RunTestsOptions {
@@ -59,6 +60,7 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
     for (const file of without) print(`        ${file.name}`)
   }
 
+  const failures: string[] = []
   const queue = [...files]
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
@@ -67,6 +69,8 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
       totals.failed += result.failed
       totals.skipped += result.skipped
       for (const line of report(file, result)) print(line)
+      const causes = [...result.problems, ...failedTests(result.output)]
+      failures.push(...causes.map(cause => `      ${file.name}: ${cause}`))
     }
   }
   try {
@@ -75,6 +79,8 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
     await Promise.all(stops.map(stop => stop()))
   }
   if (options.skipFails === true && totals.skipped > 0) print('FAIL  nothing may be skipped where CI is set')
+  // Once more, as a log may be long, or have been cut in the middle.
+  if (failures.length > 0) for (const line of ['FAIL  all that failed:', ...failures]) print(line)
   print(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
   return totals
 }

@@ -13,3 +13,10 @@ export function uvuSummary(output: string): UvuSummary | undefined {
   if (match === null) return undefined
   return { total: Number(match[1]), passed: Number(match[2]), skipped: Number(match[3]) }
 }
+
+const FAILED_TEST = /^ {3}FAIL {2}(.*)$/gm
+
+/** The failed tests, as uvu names them: the suite, then the test in quotes. */
+export function failedTests(output: string): string[] {
+  return Array.from(output.matchAll(FAILED_TEST), match => match[1] as string)
+}
