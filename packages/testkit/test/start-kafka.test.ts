@@ -33,18 +33,19 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test('leaves nothing behind', async () => {
-  const kafka = await startKafka({ config: { 'message.max.bytes': '2000' } })
+const proxyPort = await freePort()
+const kafka = await startKafka({
+  proxyPort,
+  config: { 'message.max.bytes': '2000' },
+  saslSsl: { denied: { alice: { topics: ['secret'] } } },
+})
+
+test('answers, and is configured as asked', async () => {
   await answers(portOf(kafka.brokers[0]))
   assert.match(await kafka.log(), 'message.max.bytes = 2000')
-  await kafka.stop()
-  assert.not.ok(isAlive(kafka.pid))
-  assert.not.ok(existsSync(kafka.logDir))
 })
 
 test('tells clients of the proxied listener to go through the proxy', async () => {
-  const proxyPort = await freePort()
-  await using kafka = await startKafka({ proxyPort })
   await using proxy = await tcpProxy({ targetPort: kafka.proxyTargetPort ?? 0, listenPort: proxyPort })
   const noTopics = Buffer.concat([Buffer.alloc(4), Buffer.from([0])])
   const response = await kafkaRoundTrip(proxyPort, { apiKey: METADATA, apiVersion: 4, body: noTopics })
@@ -56,7 +57,6 @@ test('tells clients of the proxied listener to go through the proxy', async () =
 })
 
 test('has a TLS listener that its own authority vouches for', async () => {
-  await using kafka = await startKafka({ saslSsl: { denied: { alice: { topics: ['secret'] } } } })
   const port = portOf(kafka.saslSsl?.brokers[0])
   const handshake = (options: ConnectionOptions): Promise<string> =>
     deadline(5_000, 'handshake', () => {
@@ -68,6 +68,12 @@ test('has a TLS listener that its own authority vouches for', async () => {
     })
   assert.is(await handshake({ ca: kafka.saslSsl?.ca }), 'trusted')
   assert.is(await handshake({}), 'SELF_SIGNED_CERT_IN_CHAIN')
+})
+
+test('leaves nothing behind', async () => {
+  await kafka.stop()
+  assert.not.ok(isAlive(kafka.pid))
+  assert.not.ok(existsSync(kafka.logDir))
 })
 
 test('has nodes that can be killed, stopped and started again', async () => {

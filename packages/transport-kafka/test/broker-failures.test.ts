@@ -1,28 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { InboundRecord, PartitionPosition } from '@busbar/core'
-import {
-  deadline,
-  eventually,
-  KafkaUnavailable,
-  type RunningKafkaCluster,
-  startKafkaCluster,
-  uniqueName,
-} from '@busbar/testkit'
+import { deadline, eventually, uniqueName } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { kafkaAt } from './kafka-harness.js'
+import { clusterForTests, short } from './support/cluster.js'
 import { connected, publish, Received, textOf, texts } from './support/test-transport.js'
 
 const test = suite('broker failures')
-/** In CI one short case stands for all of them. */
-const heavy: (...args: Parameters<typeof test>) => void = process.env['CI'] ? () => {} : test
-const rounds = process.env['CI'] ? 1 : 3
+const heavy: (...args: Parameters<typeof test>) => void = short ? () => {} : test
+const rounds = short ? 1 : 3
 
-const cluster: RunningKafkaCluster | undefined = await startKafkaCluster().catch((error: unknown) => {
-  if (!(error instanceof KafkaUnavailable) || process.env['CI']) throw error
-  process.stderr.write(`SKIPPED: ${error.message}\n`)
-  return undefined
-})
+const cluster = await clusterForTests()
 test.after(() => cluster?.stop())
 
 /** Publishes numbers under a few keys until it is stopped. */
