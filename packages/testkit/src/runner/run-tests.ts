@@ -80,7 +80,7 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
   }
   if (options.skipFails === true && totals.skipped > 0) print('FAIL  nothing may be skipped where CI is set')
   // Once more, as a log may be long, or have been cut in the middle.
-  if (failures.length > 0) for (const line of ['FAIL  all that failed:', ...failures]) print(line)
+  if (failures.length > 0) for (const line of ['FAIL  all that failed:', ...failures.sort()]) print(line)
   print(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
   return totals
 }
