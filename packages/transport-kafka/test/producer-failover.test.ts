@@ -82,8 +82,8 @@ heavy('of a batch that is refused for now, only what nobody has given up is stor
   await patient.send([record(topic, 'patient')])
   await patient.close()
   const producer = await producerAt(kafka, {
-    lingerMs: 400,
-    publishTimeoutMs: 1_000,
+    lingerMs: 2_500,
+    publishTimeoutMs: 6_000,
     retryBackoff: { minMs: 10, maxMs: 20 },
   })
   await producer.send([record(topic, 'before')])
@@ -95,7 +95,7 @@ heavy('of a batch that is refused for now, only what nobody has given up is stor
   const shrunk = async () => assert.is((await partition())?.isr.length, 2)
   await eventually(shrunk, { timeoutMs: 30_000, everyMs: 100 })
   const early = producer.send([record(topic, 'given up')]).catch((error: BusbarError) => error.code)
-  await sleep(350)
+  await sleep(2_200)
   const late = producer.send([record(topic, 'kept')])
   assert.is(await early, 'PUBLISH_FAILED')
   const configEntries = [{ name: 'min.insync.replicas', value: '2' }]
