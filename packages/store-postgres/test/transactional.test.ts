@@ -174,7 +174,7 @@ if (database !== undefined) {
   test('marks expire, and other subscriptions and groups have their own', async () => {
     const Event = defineEvent<{ n: number }>('shared')
     const bus = createBus({ name: 'shared', transport: memoryTransport(), logger: silentLogger })
-    const use = [transactional(pool, { table, ttlMs: 200 })]
+    const use = [transactional(pool, { table, ttlMs: 60_000 })]
     for (const [group, name] of [
       ['one', 'x'],
       ['one', 'y'],
@@ -184,11 +184,18 @@ if (database !== undefined) {
         insert(context.values.get(postgresClient), `${group}.${name}`),
       )
     }
+    let deliveries = 0
+    bus.onDelivery(() => deliveries++)
     await bus.start()
     await bus.publish(Event, { n: 1 }, { id: '1' })
     await bus.publish(Event, { n: 1 }, { id: '1' })
-    await eventually(async () => assert.is(await count(effects), 3))
-    await new Promise(resolve => setTimeout(resolve, 300))
+    await eventually(() => assert.is(deliveries, 6))
+    assert.is(await count(effects), 3)
+    const { rows } = await pool.query(
+      `update ${table} set expires_at = expires_at - interval '60 s' where expires_at > clock_timestamp()
+       returning expires_at between clock_timestamp() - interval '30 s' and clock_timestamp() as fits`,
+    )
+    assert.equal(rows, Array(3).fill({ fits: true }))
     await bus.publish(Event, { n: 1 }, { id: '1' })
     await eventually(async () => assert.is(await count(effects), 6))
     await bus.close()
