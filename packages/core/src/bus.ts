@@ -174,6 +174,7 @@ export class Bus implements AsyncDisposable {
       state: settings.state,
       maxInFlight: settings.maxInFlight,
       middleware: () => this.#middleware,
+      onDelivery: report,
       publisher: () => this.#publisher,
       isTaken: group => this.#groups.has(group),
       refuseIfClosing: doing => this.#lifecycle.refuseIfClosing(doing),
@@ -475,6 +476,7 @@ export class Bus implements AsyncDisposable {
         target,
         publish: (event, payload, each) => this.publish(event as EventDefinition<unknown>, payload, each),
         encode: (event, payload, each) => this.#publisher.encode(event, payload, each),
+        onStored: outputs => this.#publisher.onStored(outputs),
       }),
     })
   }
