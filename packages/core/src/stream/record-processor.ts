@@ -112,8 +112,7 @@ export class RecordProcessor {
     const { task, returned } = this.#options
     if (refused) throw refused.error
     returned.check(record)
-    const onDecoded = context && ((payload: unknown) => void (context.payload = payload))
-    return task.process(returned.asPublished(record), returned.cameBack(record), onDecoded)
+    return task.process(returned.asPublished(record), returned.cameBack(record), context)
   }
 
   async #giveUp(

@@ -32,14 +32,14 @@ export class Task {
   /**
    * Processes a record, one that came back as it was published. Gives what applies it to the stores, before the next record is
    * processed, and what it leads to, for the transaction that acknowledges it. Rejects as an operator does. Until it is applied the record has
-   * changed nothing.
+   * changed nothing. `seen` gets what it was decoded to.
    */
   async process(
     record: InboundRecord,
     cameBack = false,
-    onDecoded?: (payload: unknown) => void,
+    seen?: { payload: unknown },
   ): Promise<() => Effects> {
-    const scope = new TaskScope(record, cameBack, this.#options, onDecoded)
+    const scope = new TaskScope(record, cameBack, this.#options, seen)
     for (const source of this.#options.sources)
       if (source.topic === record.topic) await source.process(record, scope)
     return () => this.#conclude(scope)
@@ -96,22 +96,22 @@ class TaskScope implements RecordScope {
   readonly sent: OutboundRecord[] = []
   readonly notifications: (() => void)[] = []
   readonly #options: TaskOptions
-  readonly #onDecoded: ((payload: unknown) => void) | undefined
+  readonly #seen: { payload: unknown } | undefined
 
   constructor(
     origin: InboundRecord,
     cameBack: boolean,
     options: TaskOptions,
-    onDecoded: ((payload: unknown) => void) | undefined,
+    seen: { payload: unknown } | undefined,
   ) {
     this.origin = origin
     this.cameBack = cameBack
     this.#options = options
-    this.#onDecoded = onDecoded
+    this.#seen = seen
   }
 
   decoded(payload: unknown): void {
-    this.#onDecoded?.(payload)
+    if (this.#seen) this.#seen.payload = payload
   }
 
   store(name: string): RecordStore {

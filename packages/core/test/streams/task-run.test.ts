@@ -253,11 +253,9 @@ for (const phase of ['record', 'attempt'] as const) {
       name: 'watching',
       observes: true,
       [phase]: async (_: unknown, next: () => Promise<void>) => {
-        try {
-          await next()
-        } finally {
-          if (failures-- > 0) throw new Error('the observer')
-        }
+        const end = await next().catch((thrown: unknown) => thrown)
+        if (failures-- > 0) throw new Error('the observer')
+        if (end !== undefined) throw end
       },
     }
     const { run, reports } = opened({
