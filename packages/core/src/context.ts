@@ -327,6 +327,7 @@ export class DeliveryContext implements EventContext {
   }
   nextAttempt(): void {
     this.release()
+    this.#isReleased = false
     this.attempt += 1
     this.scope = undefined
     this.#linked = undefined
