@@ -587,13 +587,19 @@ export class Bus implements AsyncDisposable {
     return this.#lifecycle.state
   }
 
-  /** Calls back for each delivery to a subscription with what became of it. Returns what ends it. */
+  /**
+   * Calls back for each delivery to a subscription with what became of it. Returns what ends it. Records that operators with a state
+   * process are deliveries to the subscription `<group>/streams`, each told when it is acknowledged.
+   */
   onDelivery(listener: (report: DeliveryReport) => void): () => void {
     this.#deliveryListeners.add(listener)
     return () => void this.#deliveryListeners.delete(listener)
   }
 
-  /** Calls back for each event, request and reply that is published, with what became of it. Returns what ends it. */
+  /**
+   * Calls back for each event, request and reply that is published, with what became of it. Returns what ends it. Outputs that are
+   * stored with an acknowledgement are told once they are committed; where that fails they come again, and nothing is told.
+   */
   onPublish(listener: (report: PublishReport) => void): () => void {
     this.#publishListeners.add(listener)
     return () => void this.#publishListeners.delete(listener)

@@ -134,15 +134,22 @@ export class Observers {
 
   async #published(record: OutboundRecord, about: OutgoingRecord): Promise<OutboundRecord> {
     const { runtime, logger } = this.#options
-    const { topic } = record
-    const id = eventIdOf(about.origin)
-    // The id of the event that it comes from: what it leads to, later, has that for a cause.
-    const headers: Record<string, string | Uint8Array> = { [idHeader]: id, ...record.headers }
-    const { event, payload } = about
-    const values = new ContextValues()
-    await compose<PublishContext>(this.#publish, () => {})({
-      ...{ kind: 'event', id, event, topic, payload, headers, values, isSentNow: false, logger, runtime },
-    })
+    const { origin, event, payload } = about
+    // A record without an id of its own has that of the event that it comes from: what it leads to, later, has that for a cause.
+    const headers: Record<string, string | Uint8Array> = { [idHeader]: eventIdOf(origin), ...record.headers }
+    const context: PublishContext = {
+      kind: 'event',
+      id: headers[idHeader] as string,
+      event,
+      topic: record.topic,
+      payload,
+      headers,
+      values: new ContextValues(),
+      isSentNow: false,
+      logger,
+      runtime,
+    }
+    await compose(this.#publish, () => {})(context)
     return { ...record, headers }
   }
 

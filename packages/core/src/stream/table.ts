@@ -105,11 +105,10 @@ export class Table<V> {
     const { builder } = this
     builder.uses(event, 'write')
     this.#updates.attach(async ({ key, value, timestampMs }, scope) => {
+      const deletion = { origin: scope.origin, event: event.name, payload: null }
       const record =
         value === undefined
-          ? await builder.outgoing(builder.tombstone(event, key), {
-              ...{ origin: scope.origin, event: event.name, payload: null },
-            })
+          ? await builder.outgoing(builder.tombstone(event, key), deletion)
           : await builder.encode(event, payload(value, infoOf({ key, timestampMs })), { key })
       scope.send({ ...record, timestampMs: Math.min(timestampMs, builder.runtime.now()) })
       if (value !== undefined) tellPublished(builder, event, scope)
