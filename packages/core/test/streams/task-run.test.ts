@@ -337,6 +337,26 @@ test('what an observer forwards is stored with what the record led to', async ()
   await run.end()
 })
 
+test('what fails for good as it is to stop is handed back: it may be this process that fails', async () => {
+  let stopped: Promise<void> | undefined
+  const { run, reports } = opened({
+    fail: () => {
+      stopped = run.stop()
+      throw new BusbarError('PAYLOAD_INVALID', 'never')
+    },
+  })
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(outcomes.length, 1))
+  await stopped
+  assert.equal(outcomes, [{ kind: 'nack', untried: true }])
+  assert.equal(
+    reports.map(({ outcome, error }) => [outcome, (error as BusbarError).code]),
+    [['handed back', 'PAYLOAD_INVALID']],
+  )
+  await run.end()
+})
+
 test('a record that was processed when its partition moved away is handed back, and told so', async () => {
   const end = new AbortController()
   const { run, reports } = opened({ fail: () => end.abort() })
