@@ -10,7 +10,7 @@ import type { Task } from './task.js'
 import type { Trouble } from './trouble.js'
 
 /** The dead letter of a record, and the topic that it is for. */
-export interface DeadLetterToWrite {
+interface DeadLetterToWrite {
   readonly topic: OwnTopic
   readonly record: OutboundRecord
 }

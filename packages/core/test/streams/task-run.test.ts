@@ -253,9 +253,11 @@ for (const phase of ['record', 'attempt'] as const) {
       name: 'watching',
       observes: true,
       [phase]: async (_: unknown, next: () => Promise<void>) => {
-        const end = await next().catch((thrown: unknown) => thrown)
+        await next().catch((thrown: unknown) => {
+          if (failures-- > 0) throw new Error('the observer')
+          throw thrown
+        })
         if (failures-- > 0) throw new Error('the observer')
-        if (end !== undefined) throw end
       },
     }
     const { run, reports } = opened({
