@@ -56,11 +56,12 @@ export class RecordProcessor {
       const context = this.#contextOf(delivery, before)
       const settled = await this.#settle(delivery, context)
       if (typeof settled === 'boolean') return settled
-      // One who observes has failed around all attempts. Nothing of them counts: the record comes again, as it does without a state.
-      if (ended.aborted) return false
-      if (stopping.aborted) return delivery.settle(untried)
-      trouble.tell(settled.thrown)
-      await trouble.pause(round, stopping)
+      if (!stopping.aborted) {
+        // One who observes has failed around all attempts. Nothing of them counts: the record comes again, as it does without a state.
+        trouble.tell(settled.thrown)
+        await trouble.pause(round, stopping)
+      }
+      if (stopping.aborted) return !ended.aborted && delivery.settle(untried)
       before = context
     }
   }

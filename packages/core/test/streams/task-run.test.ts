@@ -280,6 +280,25 @@ for (const phase of ['record', 'attempt'] as const) {
   })
 }
 
+test('a record that one who observes failed is handed back when its run is to stop', async () => {
+  const fails: Middleware = {
+    name: 'fails',
+    observes: true,
+    record: async (_, next) => {
+      await next()
+      throw new Error('the observer')
+    },
+  }
+  const { run, reports } = opened({ use: [fails] })
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(reports.length, 1))
+  await run.stop()
+  assert.equal(outcomes, [{ kind: 'nack', untried: true }])
+  assert.is(reports.length, 1)
+  await run.end()
+})
+
 test('who observes and keeps a record from its operators has broken its word: the record is a dead letter', async () => {
   const { run, reports } = opened({ use: [{ name: 'keeps', observes: true, attempt: () => {} }] })
   const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
