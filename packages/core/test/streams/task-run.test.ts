@@ -293,7 +293,7 @@ test('a record that one who observes failed is handed back when its run is to st
   const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
   await run.deliver(batch)
   await eventually(() => assert.is(reports.length, 1))
-  await run.stop()
+  await deadline(2_000, 'stopping', run.stop())
   assert.equal(outcomes, [{ kind: 'nack', untried: true }])
   assert.is(reports.length, 1)
   await run.end()
