@@ -174,6 +174,7 @@ export class Bus implements AsyncDisposable {
       state: settings.state,
       maxInFlight: settings.maxInFlight,
       middleware: () => this.#middleware,
+      onDelivery: report,
       publisher: () => this.#publisher,
       isTaken: group => this.#groups.has(group),
       refuseIfClosing: doing => this.#lifecycle.refuseIfClosing(doing),
@@ -475,6 +476,7 @@ export class Bus implements AsyncDisposable {
         target,
         publish: (event, payload, each) => this.publish(event as EventDefinition<unknown>, payload, each),
         encode: (event, payload, each) => this.#publisher.encode(event, payload, each),
+        onStored: outputs => this.#publisher.onStored(outputs),
       }),
     })
   }
@@ -585,13 +587,19 @@ export class Bus implements AsyncDisposable {
     return this.#lifecycle.state
   }
 
-  /** Calls back for each delivery to a subscription with what became of it. Returns what ends it. */
+  /**
+   * Calls back for each delivery to a subscription with what became of it. Returns what ends it. Records that operators with a state
+   * process are deliveries to the subscription `<group>/streams`, each told when it is acknowledged.
+   */
   onDelivery(listener: (report: DeliveryReport) => void): () => void {
     this.#deliveryListeners.add(listener)
     return () => void this.#deliveryListeners.delete(listener)
   }
 
-  /** Calls back for each event, request and reply that is published, with what became of it. Returns what ends it. */
+  /**
+   * Calls back for each event, request and reply that is published, with what became of it. Returns what ends it. Outputs that are
+   * stored with an acknowledgement are told once they are committed; where that fails they come again, and nothing is told.
+   */
   onPublish(listener: (report: PublishReport) => void): () => void {
     this.#publishListeners.add(listener)
     return () => void this.#publishListeners.delete(listener)

@@ -33,9 +33,11 @@ export interface ConsumerOptions {
 
 /** What became of one delivery to one subscription. */
 export interface DeliveryReport {
+  /** The name of the event; of a record between two operators with a state the name of its topic. */
   readonly event: string
   readonly id: string
   readonly group: string | false
+  /** The name of the subscription; `<group>/streams` for all operators with a state of a group. */
   readonly subscription: string
   readonly topic: string
   readonly partition: number

@@ -15,7 +15,7 @@ import type { InboundRecord, OutboundRecord, RefusedEffects } from './transport.
 export interface RecordContext {
   /** The id of the event (`ce_id`); `topic/partition@offset` for a record without one. */
   readonly id: string
-  /** The name of the event or request. */
+  /** The name of the event or request; of a record between two operators with a state that of its topic. */
   readonly event: string
   /** The bus that published it; empty for a record without CloudEvents headers. */
   readonly source: string
@@ -327,6 +327,7 @@ export class DeliveryContext implements EventContext {
   }
   nextAttempt(): void {
     this.release()
+    this.#isReleased = false
     this.attempt += 1
     this.scope = undefined
     this.#linked = undefined

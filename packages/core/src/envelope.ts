@@ -63,6 +63,14 @@ export function readEnvelope(record: InboundRecord): Envelope | undefined {
   }
 }
 
+/** The header of an event's id; records between the operators of a group have it without an envelope. */
+export const idHeader = ce.id
+
+/** The id of the event that a record is or comes from. @throws BusbarError `HEADER_INVALID` if it is not UTF-8. */
+export function eventIdOf(record: InboundRecord): string {
+  return new MessageHeaders(record.headers).get(idHeader) ?? positionId(record)
+}
+
 /** The `ce_dataschema` of a record. @throws BusbarError `HEADER_INVALID` if it is not UTF-8. */
 export function dataSchemaOf(headers: MessageHeaders): string | undefined {
   return headers.get(ce.schema)

@@ -23,6 +23,12 @@ export interface Middleware {
   readonly reruns?: boolean
   /** Whether it may fail while its inside still runs. */
   readonly abandons?: boolean
+  /**
+   * Whether it only looks on: it calls `next()` once, lets what that rejects with pass, and changes nothing that is handled. Only
+   * such middleware sees streams with a state: its `record` and `attempt` layers run around each of their records too, its
+   * `publish` layer around all that they send. Default: false.
+   */
+  readonly observes?: boolean
   /** Topics by which records of a topic come back to a group because of this middleware; the group consumes them too. */
   readonly returnTopics?: (topic: string, group: string) => readonly string[]
   /** Called once with the bus that `use` was called on, for what no layer sees. It must not keep the process alive. */
@@ -118,10 +124,26 @@ export function middlewareOf(given: MiddlewareLike, doing: string): Middleware {
     typeof given === 'object' && given !== null
       ? [given.attach, ...phases.map(phase => given[phase])].filter(each => each !== undefined)
       : []
-  if (layers.length > 0 && layers.every(each => typeof each === 'function') && typeof given.name === 'string')
+  if (
+    layers.length > 0 &&
+    layers.every(each => typeof each === 'function') &&
+    typeof given.name === 'string'
+  ) {
+    refuseActing(given, doing)
     return given
+  }
   throw new BusbarError(
     'CONFIG_INVALID',
     `${doing}: a middleware is a function (context, next), or an object with a name and at least one of ${phases.join(', ')}`,
+  )
+}
+
+/** Nothing that acts on a record can be around a stream with a state, whose record is processed once for its commit. */
+function refuseActing(given: Middleware, doing: string): void {
+  const acts = given.stage ?? given.reruns ?? given.abandons ?? given.returnTopics
+  if (!given.observes || !acts) return
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `${doing}: middleware "${given.name}" says that it only observes: leave out "observes", or "stage", "reruns", "abandons" and "returnTopics"`,
   )
 }

@@ -169,6 +169,20 @@ export class Publisher {
     }
   }
 
+  /**
+   * Records that are stored together with an acknowledgement: gives what tells of them, to be called once that is committed;
+   * undefined where nobody listens.
+   */
+  onStored(records: readonly Published[]): (() => void) | undefined {
+    const { runtime, onPublish } = this.#options
+    if (!onPublish()) return undefined
+    const startMs = runtime.now()
+    return () => {
+      const tell = onPublish()
+      if (tell) for (const report of publishReports(records, runtime.now() - startMs, undefined)) tell(report)
+    }
+  }
+
   #accept<T>(publish: Promise<T>): Promise<T> {
     const forget = () => void this.#accepted.delete(publish)
     this.#accepted.add(publish)

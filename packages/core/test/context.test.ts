@@ -1,4 +1,4 @@
-import { createContextKey, defineEvent, type EventContext } from '@busbar/core'
+import { type BusbarError, createContextKey, defineEvent, type EventContext, retry } from '@busbar/core'
 import { deadline, eventually } from '@busbar/testkit'
 import { memoryBroker } from '@busbar/transport-memory'
 import { suite } from 'uvu'
@@ -158,6 +158,29 @@ test('the signal of a handler aborts when its partition moves to another member'
     assert.ok(await reason.promise)
     await eventually(() => assert.is(calls, 2))
     await Promise.all([bus.close(), other.close()])
+  })
+})
+
+test('the signal of a later attempt aborts when its delivery ends, too', async () => {
+  const { bus } = testBus()
+  const second = deferred()
+  const reason = deferred<unknown>()
+  bus.subscribe(Thing, { use: [retry({ delayMs: 1 })] }, (_, { signal, attempt }) => {
+    if (attempt === 1) throw new Error('once')
+    second.resolve()
+    return new Promise<void>((_resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        reason.resolve(signal.reason)
+        reject(new Error('stopped'))
+      })
+    })
+  })
+  await deadline(5_000, 'the second attempt', async () => {
+    await bus.start()
+    await bus.publish(Thing, { n: 1 })
+    await second.promise
+    await bus.close({ timeoutMs: 20 })
+    assert.is(((await reason.promise) as BusbarError).code, 'ABORTED')
   })
 })
 

@@ -292,4 +292,78 @@ test('options have types', () => {
   logging({ headers: true })
 })
 
+test('a record of a stream with a state has its line too, with the event that it comes from, and so has what it leads to', async () => {
+  const Counted = defineEvent<{ id: string; count: number }>('counted')
+  const lines = await run(
+    {
+      options: { payload: true },
+      setUp: bus =>
+        bus
+          .stream(Thing, { group: 'counts' })
+          .groupBy(({ id }) => id, { name: 'by-id' })
+          .count({ store: 'counts' })
+          .toStream()
+          .mapValues(count => {
+            if (count === 2) throw new Error('no second')
+            return { id: 'x', count }
+          })
+          .to(Counted),
+    },
+    async (bus, { reports }, w) => {
+      await bus.publish(Thing, { id: 'a' }, { id: 'event-1' })
+      await w.advanceUntil(() => reports.length === 2, 'the count')
+      await bus.publish(Thing, { id: 'a' }, { id: 'event-2' })
+      await w.advanceUntil(() => reports.length === 4, 'the dead letter')
+    },
+  )
+  const inner = 'counts.by-id.repartition'
+  assert.deepEqual(
+    lines.map(({ message, fields }) => [
+      message,
+      fields['event'],
+      fields['event'] === 'counted' || fields['id'],
+      fields['payload'],
+    ]),
+    [
+      ['published', 'thing', 'event-1', { id: 'a' }],
+      ['encoded', inner, 'event-1', { id: 'a' }],
+      ['delivery done', 'thing', 'event-1', { id: 'a' }],
+      ['encoded', 'counted', true, { id: 'x', count: 1 }],
+      ['delivery done', inner, 'event-1', { id: 'a' }],
+      ['published', 'thing', 'event-2', { id: 'a' }],
+      ['encoded', inner, 'event-2', { id: 'a' }],
+      ['delivery done', 'thing', 'event-2', { id: 'a' }],
+      ['delivery dead-lettered', inner, 'event-2', { id: 'a' }],
+    ],
+  )
+  const known = ['group', 'subscription', 'attempt', 'durationMs'].map(name => lines.at(-1)?.fields[name])
+  // With the waits between its attempts.
+  assert.deepEqual(known, ['counts', 'counts/streams', 5, 3_000])
+})
+
+test('a record of a stream with a state that the bus hands back as it closes is told so', async () => {
+  let isWaiting = false
+  const lines = await run(
+    {
+      setUp: bus =>
+        bus
+          .stream(Thing, { group: 'counts' })
+          .keyed()
+          .forEach(() => {
+            isWaiting = true
+            throw new Error('for now')
+          }),
+    },
+    async (bus, _, w) => {
+      await bus.publish(Thing, { id: 'a' })
+      await w.advanceUntil(() => isWaiting, 'the first attempt')
+      await bus.close()
+    },
+  )
+  assert.deepEqual(
+    lines.map(({ message }) => message),
+    ['published', 'delivery handed back'],
+  )
+})
+
 test.run()

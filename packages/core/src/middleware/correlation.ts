@@ -23,6 +23,7 @@ export const correlationOf = createContextKey<Correlation | undefined>('correlat
 export function correlation(): Middleware {
   return {
     name: 'correlation',
+    observes: true,
     publish(context, next) {
       const cause = currentCorrelation()
       if (cause) {
@@ -34,7 +35,7 @@ export function correlation(): Middleware {
       }
       return next()
     },
-    event(given, next) {
+    attempt(given, next) {
       const context = given as DeliveryContext
       const trace = traceOf(context.headers)
       const cause: Correlation = {

@@ -24,6 +24,7 @@ export function logging(options: LoggingOptions = {}): Middleware {
   const { level = 'info', payload = false } = options
   return {
     name: 'logging',
+    observes: true,
     async publish(context, next) {
       const { event, id, topic, kind, runtime, logger } = context
       const startMs = runtime.now()

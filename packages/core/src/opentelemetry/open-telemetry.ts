@@ -37,6 +37,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Middleware {
     }
   return {
     name: 'opentelemetry',
+    observes: true,
     attach(bus) {
       if (tracing.system !== '')
         throw new BusbarError(

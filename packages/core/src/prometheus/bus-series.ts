@@ -39,7 +39,7 @@ export class BusSeries {
 
   subscription(group: string | false, subscription: string, event: string): SubscriptionSeries {
     const name = group === false ? broadcast : group
-    return this.#subscriptions.of(`${name} ${subscription}`, () =>
+    return this.#subscriptions.of(`${name} ${subscription} ${event}`, () =>
       this.#makeSubscription(name, subscription, event),
     )
   }

@@ -48,6 +48,7 @@ export function metrics(register: MetricsRegister, options: MetricsOptions = {})
   let attached: BusMetrics | undefined
   return {
     name: 'metrics',
+    observes: true,
     attach(bus) {
       if (attached) {
         throw new BusbarError(

@@ -1,6 +1,6 @@
 import type { AnyEvent } from '../event.js'
 import type { InboundRecord } from '../transport.js'
-import { EventValueCodec, isOf } from './event-value.js'
+import { EventValueCodec, envelopeOf, isOf } from './event-value.js'
 import { KeyedStream } from './keyed-stream.js'
 import { Flow, type KeyedRecord, type RecordScope } from './record-flow.js'
 import { Table } from './table.js'
@@ -21,11 +21,14 @@ export function eventStream<V>(
   builder.uses(event, 'read')
   builder.topology.addSource({
     topic: event.topic.name,
+    event: event.name,
+    envelopeOf: record => envelopeOf(event, record),
     timeOf: record => record.timestampMs,
     process: async (record, scope) => {
       if (!isOf(event, record) || record.value === null) return
       const raw = codec.raw(record)
       const value = await codec.payload(record, raw)
+      scope.decoded(value)
       const timestampMs = timeOf(record, value, timestamp, scope)
       if (timestampMs !== undefined) await flow.push({ key: record.key, value, raw, timestampMs }, scope)
     },
@@ -42,6 +45,8 @@ export function eventTable<V>(builder: TopologyBuilder, event: AnyEvent, options
   addStore(builder, options, topic)
   builder.topology.addSource({
     topic,
+    event: event.name,
+    envelopeOf: record => envelopeOf(event, record),
     timeOf: record => record.timestampMs,
     process: async (record, scope) => {
       const { key, timestampMs } = record
@@ -54,6 +59,7 @@ export function eventTable<V>(builder: TopologyBuilder, event: AnyEvent, options
       const previous = stored?.value
       const raw = codec.raw(record)
       const value = record.value === null ? undefined : await codec.payload(record, raw)
+      scope.decoded(value)
       if (value === undefined) store.delete(key)
       else store.put(key, codec.stored(raw, timestampMs))
       if (value === undefined && previous === undefined) return

@@ -1,5 +1,5 @@
 import type { Codec } from '../codec.js'
-import { dataSchemaOf, positionId, readEnvelope } from '../envelope.js'
+import { dataSchemaOf, type Envelope, positionId, readEnvelope } from '../envelope.js'
 import { BusbarError } from '../error.js'
 import type { AnyEvent } from '../event.js'
 import { MessageHeaders } from '../headers.js'
@@ -62,7 +62,21 @@ export class EventValueCodec<V> extends ValueCodec<V> {
 }
 
 /** Whether a record is of an event; a tombstone needs no envelope for that. */
-export function isOf({ name, foreign }: AnyEvent, record: InboundRecord): boolean {
+export function isOf(event: AnyEvent, record: InboundRecord): boolean {
+  return isNamed(event, record, readEnvelope(record))
+}
+
+/** What a record says of itself if it is of an event, else undefined. */
+export function envelopeOf(event: AnyEvent, record: InboundRecord): Envelope | undefined {
   const envelope = readEnvelope(record)
+  if (!isNamed(event, record, envelope)) return undefined
+  return envelope ?? { id: positionId(record), type: event.name, source: '' }
+}
+
+function isNamed(
+  { name, foreign }: AnyEvent,
+  record: InboundRecord,
+  envelope: Envelope | undefined,
+): boolean {
   return envelope ? envelope.type === name : foreign || record.value === null
 }

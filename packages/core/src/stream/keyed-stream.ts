@@ -8,7 +8,7 @@ import { keyText } from './state-keys.js'
 import { ValueCodec } from './stored-value.js'
 import { joinEntryTime, StreamJoin } from './stream-join.js'
 import type { Table } from './table.js'
-import { addStore, type StoreOptions, type TopologyBuilder } from './topology-builder.js'
+import { addStore, type StoreOptions, type TopologyBuilder, tellPublished } from './topology-builder.js'
 import { length } from './windows.js'
 
 /** What goes with a value. */
@@ -173,6 +173,7 @@ export class KeyedStream<V> {
       const key = event.key ? {} : { key: record.key }
       const encoded = await builder.encode(event, payload(record.value, infoOf(record)), key)
       scope.send({ ...encoded, timestampMs: Math.min(record.timestampMs, builder.runtime.now()) })
+      tellPublished(builder, event, scope)
     })
     return this
   }

@@ -2,6 +2,7 @@ import type { SubscribeOptions } from '../bus-options.js'
 import type { DeliveryContext, EventContext } from '../context.js'
 import type { AnyEvent } from '../event.js'
 import type { EncodeOptions } from '../publish.js'
+import type { Published } from '../publish-report.js'
 import type { OutboundRecord } from '../transport.js'
 import { outputFor } from './output.js'
 import { type RecordPipeline, runPipeline } from './run-pipeline.js'
@@ -20,6 +21,8 @@ export interface Pipe {
   readonly target: AnyEvent | readonly AnyEvent[]
   readonly publish: (event: AnyEvent, payload: never, options: EncodeOptions) => Promise<unknown>
   readonly encode: (event: AnyEvent, payload: never, options: EncodeOptions) => Promise<OutboundRecord>
+  /** What tells of outputs that are stored with the acknowledgement, once they are; undefined where nobody listens. */
+  readonly onStored: (outputs: readonly Published[]) => (() => void) | undefined
 }
 
 /** Handles one record: runs its pipeline to the end, then publishes what came out, or leaves it to the acknowledgement. */
@@ -35,8 +38,9 @@ export function pipeHandle(pipe: Pipe): (context: DeliveryContext) => Promise<vo
       }
       return
     }
+    const onCommitted = pipe.onStored(outputs.map(({ event: { kind, name } }) => ({ kind, event: name })))
     const encoding = outputs.map(({ event, payload, options }) => pipe.encode(event, payload, options))
-    carry({ records: await Promise.all(encoding) })
+    carry({ records: await Promise.all(encoding), ...(onCommitted && { onCommitted }) })
   }
 }
 

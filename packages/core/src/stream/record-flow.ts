@@ -40,6 +40,8 @@ export interface RecordScope {
   readonly origin: InboundRecord
   /** Whether it failed for good before, and comes now from the dead letters: later than its place in the log. */
   readonly cameBack: boolean
+  /** Says what the record was decoded to. */
+  decoded(payload: unknown): void
   store(name: string): RecordStore
   /** Sends a record with the acknowledgement. */
   send(record: OutboundRecord): void

@@ -1,4 +1,5 @@
 import type { Codec } from '../codec.js'
+import { eventIdOf } from '../envelope.js'
 import type { InboundRecord, OutboundRecord } from '../transport.js'
 import { KeyedStream } from './keyed-stream.js'
 import { Flow, type KeyedRecord, type RecordScope } from './record-flow.js'
@@ -38,6 +39,8 @@ export class Repartition<V> {
     topology.addInternal(this.topic, partitions === undefined ? { like } : { like, partitions })
     topology.addSource({
       topic: this.topic,
+      event: this.topic,
+      envelopeOf: record => ({ id: eventIdOf(record), type: this.topic, source: '' }),
       timeOf: timeIn,
       process: (record, scope) => this.#process(record, scope),
     })
@@ -56,13 +59,15 @@ export class Repartition<V> {
       headers: { [eventTimeHeader]: String(record.timestampMs), [changeHeader]: change },
       timestampMs: this.#builder.runtime.now(),
     }
-    scope.send(sent)
+    const about = { origin: scope.origin, event: this.topic, payload: record.value }
+    scope.send(await this.#builder.outgoing(sent, about))
   }
 
   async #process(record: InboundRecord, scope: RecordScope): Promise<void> {
     const { key, value: raw } = record
     if (raw === null) return
     const value = await this.#codec.decode(raw)
+    scope.decoded(value)
     const flow = textIn(record, changeHeader) === 'subtract' ? this.subtracted : this.added
     await flow.push({ key, value, raw, timestampMs: timeIn(record) }, scope)
   }

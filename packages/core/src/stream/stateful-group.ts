@@ -1,4 +1,5 @@
 import type { Codecs } from '../codecs.js'
+import type { DeliveryReport } from '../consume.js'
 import { BusbarError } from '../error.js'
 import type { AnyEvent } from '../event.js'
 import type { Problems } from '../health.js'
@@ -11,6 +12,7 @@ import type { TopicRegistry } from '../topic-registry.js'
 import type { Deliver, Transport, TransportEvent, TransportSubscription } from '../transport.js'
 import { deadLetterOf, deadLetterTopicOf } from './failed-record.js'
 import { GroupReader } from './group-reader.js'
+import { Observers } from './observers.js'
 import type { DroppedRecord } from './record-flow.js'
 import { originIn } from './returned-records.js'
 import { checkMiddleware } from './stateful-options.js'
@@ -32,6 +34,8 @@ export interface StatefulGroupOptions {
   readonly middleware: () => readonly Middleware[]
   readonly from: () => 'earliest' | 'latest'
   readonly onDropped: (dropped: DroppedRecord) => void
+  /** Who is told of each delivery, once; undefined where nobody is. */
+  readonly onDelivery: () => ((report: DeliveryReport) => void) | undefined
   /** Resolves when the bus has started. */
   readonly ready: () => Promise<void>
 }
@@ -51,6 +55,7 @@ export class StatefulGroup {
   readonly #partitions = new Map<string, number>()
   #subscription: TransportSubscription | undefined
   #joined: readonly string[] = []
+  #observers: Observers | undefined
 
   constructor(options: StatefulGroupOptions) {
     this.#options = options
@@ -83,6 +88,17 @@ export class StatefulGroup {
     this.#subscription.closed.catch((thrown: unknown) =>
       this.#options.logger.error({ err: thrown }, 'the intake of a group ended by itself'),
     )
+  }
+
+  /** Those who look on; asked for when records come, and the middleware of the bus is final. */
+  get observers(): Observers {
+    const { middleware, ownTopics } = this.#options
+    this.#observers ??= new Observers({
+      ...this.#options,
+      middleware: middleware(),
+      ensureOwnTopic: topic => ownTopics.ensure(topic),
+    })
+    return this.#observers
   }
 
   /** The topics that it receives. */
@@ -155,11 +171,16 @@ export class StatefulGroup {
       logger,
       onDropped,
       partitionsOf: topic => this.#partitions.get(topic) ?? 0,
-      deadLetter: async (delivery, thrown, attempts) => {
+      observers: this.observers,
+      deadLetter: (delivery, thrown, attempts) => {
         const origin = originIn(topology, delivery.record)
-        await ownTopics.ensure(deadLetterTopicOf(origin, topology.group))
-        return deadLetterOf(delivery, origin, topology.group, thrown, attempts, runtime.now())
+        const { group } = topology
+        return {
+          topic: deadLetterTopicOf(origin, group),
+          record: deadLetterOf(delivery, origin, group, thrown, attempts, runtime.now()),
+        }
       },
+      ensureOwnTopic: topic => ownTopics.ensure(topic),
       onTrouble: reason =>
         reason === undefined
           ? problems.clear(() => what)

@@ -166,6 +166,8 @@ export class StatefulGroups {
       },
       encode: (event, payload, options) => publisher().encode(event, payload, options),
       tombstone: (event, key) => this.tombstone(event, key),
+      outgoing: (record, about) => group.observers.outgoing(record, about),
+      published: event => publisher().onStored([{ kind: 'event', event: event.name }]),
       reader: store => group.reader(store),
     }
     const built: Built = { group, builder, from: undefined, listeners }

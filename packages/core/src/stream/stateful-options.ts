@@ -4,7 +4,7 @@ import type { Middleware, Stage } from '../middleware.js'
 
 /** Options of a subscription that mean nothing to operators with a state, and why. */
 const meaningless = {
-  use: 'middleware does not run around them: put it into an operator',
+  use: 'only middleware of the bus that observes runs around them: give it to bus.use(), or put it into an operator',
   name: 'they are known by their group: leave it out',
   concurrency: 'one record of a partition is processed at a time: leave it out',
   maxInFlight: 'it is a setting of the bus for them: give it to createBus (option "consume.maxInFlight")',
@@ -31,12 +31,14 @@ const choosing: ReadonlySet<Stage | undefined> = new Set<Stage>(['filter', 'idem
 const provided: ReadonlySet<Stage | undefined> = new Set<Stage>(['retry', 'dead-letter'])
 
 /**
- * Deals with middleware of the bus, none of which runs around operators with a state: where that changes which records
- * count it is refused, and else the log says so.
+ * Deals with middleware of the bus that does not run around operators with a state, as it does not only observe: where that
+ * changes which records count it is refused, and else the log says so.
  * @throws BusbarError `CONFIG_INVALID`
  */
 export function checkMiddleware(group: string, middleware: readonly Middleware[], logger: Logger): void {
-  const consuming = middleware.filter(({ record, event }) => record ?? event)
+  const consuming = middleware.filter(
+    ({ observes, record, attempt, event }) => event ?? (observes ? undefined : (record ?? attempt)),
+  )
   const refused = consuming.find(({ stage }) => choosing.has(stage))
   if (refused)
     throw new BusbarError(
@@ -47,6 +49,6 @@ export function checkMiddleware(group: string, middleware: readonly Middleware[]
   if (left.length > 0)
     logger.warn(
       { group, middleware: left },
-      'middleware of the bus does not run around operators with a state',
+      'middleware of the bus does not run around operators with a state: only layers record, attempt and publish of what observes do',
     )
 }

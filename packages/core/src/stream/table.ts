@@ -7,7 +7,7 @@ import { keyBytes, keyText } from './state-keys.js'
 import { type StoredValue, ValueCodec } from './stored-value.js'
 import { TableListeners } from './table-listeners.js'
 import type { TableUpdate } from './table-update.js'
-import type { TopologyBuilder } from './topology-builder.js'
+import { type TopologyBuilder, tellPublished } from './topology-builder.js'
 
 /** A committed change of a key of a table. */
 export interface TableChange<V> extends RecordInfo {
@@ -105,11 +105,13 @@ export class Table<V> {
     const { builder } = this
     builder.uses(event, 'write')
     this.#updates.attach(async ({ key, value, timestampMs }, scope) => {
+      const deletion = { origin: scope.origin, event: event.name, payload: null }
       const record =
         value === undefined
-          ? builder.tombstone(event, key)
+          ? await builder.outgoing(builder.tombstone(event, key), deletion)
           : await builder.encode(event, payload(value, infoOf({ key, timestampMs })), { key })
       scope.send({ ...record, timestampMs: Math.min(timestampMs, builder.runtime.now()) })
+      if (value !== undefined) tellPublished(builder, event, scope)
     })
     return this
   }

@@ -1,15 +1,18 @@
-import { BusbarError, isRetryable } from '../error.js'
+import { BusbarError } from '../error.js'
 import { Fifo } from '../fifo.js'
 import type { Logger } from '../logger.js'
 import { untried } from '../runner.js'
-import { type Runtime, sleep } from '../runtime.js'
-import type { Delivery, DeliveryBatch, Effects, OutboundRecord, Transport } from '../transport.js'
+import type { Runtime } from '../runtime.js'
+import type { Delivery, DeliveryBatch, Transport } from '../transport.js'
+import type { Observers } from './observers.js'
 import { type OpenStore, openStore } from './open-task.js'
 import type { DroppedRecord } from './record-flow.js'
+import { RecordProcessor, type RecordProcessorOptions } from './record-processor.js'
 import { ReturnedRecords } from './returned-records.js'
 import { Task } from './task.js'
 import type { TaskStore } from './task-store.js'
 import type { Topology } from './topology.js'
+import { Trouble } from './trouble.js'
 
 export interface TaskRunOptions {
   readonly topology: Topology
@@ -19,8 +22,9 @@ export interface TaskRunOptions {
   readonly logger: Logger
   /** The number of partitions of a topic. */
   readonly partitionsOf: (topic: string) => number
-  /** The dead letter of a record that failed for good. */
-  readonly deadLetter: (delivery: Delivery, thrown: unknown, attempts: number) => Promise<OutboundRecord>
+  readonly observers: Observers
+  readonly deadLetter: RecordProcessorOptions['deadLetter']
+  readonly ensureOwnTopic: RecordProcessorOptions['ensureOwnTopic']
   readonly onDropped: (dropped: DroppedRecord) => void
   /** What keeps a partition from going on, and that it goes on again. */
   readonly onTrouble: (reason: string | undefined) => void
@@ -30,10 +34,6 @@ export interface TaskRunOptions {
 
 /** Queued deliveries of one topic above which no more of it is welcome. */
 const maxQueued = 200
-/** How often a record is processed before it becomes a dead letter, and how long it waits in between. */
-const attempts = 5
-const retryMs = 200
-const maxRetryMs = 10_000
 
 /** One ownership of a partition number: opens its stores, brings them up to date, and processes its records one by one. */
 export class TaskRun {
@@ -41,14 +41,16 @@ export class TaskRun {
   readonly restored: Promise<void>
   readonly #options: TaskRunOptions
   readonly #returned: ReturnedRecords
+  readonly #trouble: Trouble
   readonly #end = new AbortController()
+  /** Aborts before or with {@link #end}: nothing more is begun. */
+  readonly #stopping = new AbortController()
   readonly #signals = new Set<AbortSignal>()
   readonly #queues = new Map<string, Fifo<Delivery>>()
   readonly #welcomes = new Map<string, (() => void)[]>()
   #stores = new Map<string, OpenStore>()
-  #task: Task | undefined
+  #processor: RecordProcessor | undefined
   #isRestored = false
-  #isStopping = false
   #working: Promise<void> | undefined
   readonly #opening: Promise<void>
   #closed: Promise<void> | undefined
@@ -56,6 +58,11 @@ export class TaskRun {
   constructor(options: TaskRunOptions) {
     this.#options = options
     this.#returned = new ReturnedRecords(options)
+    this.#trouble = new Trouble({
+      ...options,
+      group: options.topology.group,
+      ended: this.#end.signal,
+    })
     this.#opening = this.#open()
     this.restored = this.#opening.then(() => (this.#isRestored ? undefined : new Promise<void>(() => {})))
   }
@@ -76,7 +83,7 @@ export class TaskRun {
 
   /** Takes deliveries; resolves when more of their topic are welcome. */
   deliver(batch: DeliveryBatch): Promise<void> {
-    if (this.#isStopping || this.hasEnded) {
+    if (this.#stopping.signal.aborted) {
       for (const delivery of batch.deliveries) delivery.settle(untried)
       return Promise.resolve()
     }
@@ -93,7 +100,7 @@ export class TaskRun {
 
   /** Starts nothing more and hands back what waits; resolves when the present record is done. */
   async stop(): Promise<void> {
-    this.#isStopping = true
+    this.#stopping.abort(new BusbarError('ABORTED', 'the bus is closing'))
     for (const queue of this.#queues.values())
       for (let each = queue.shift(); each; each = queue.shift()) each.settle(untried)
     await this.#working
@@ -101,7 +108,9 @@ export class TaskRun {
 
   /** The ownership has ended: what is not committed is forgotten. Resolves when the stores are closed. */
   end(): Promise<void> {
-    this.#end.abort(new BusbarError('ABORTED', 'the partition moved away'))
+    const reason = new BusbarError('ABORTED', 'the partition moved away')
+    this.#end.abort(reason)
+    this.#stopping.abort(reason)
     for (const queue of this.#queues.values()) queue.clear()
     for (const waiting of this.#welcomes.values()) for (const resolve of waiting.splice(0)) resolve()
     this.#closed ??= this.#close()
@@ -111,8 +120,9 @@ export class TaskRun {
   async #close(): Promise<void> {
     await this.#opening
     await this.#working
-    for (const { store } of this.#stores.values()) await store.close().catch(this.#logTrouble)
-    this.#options.onTrouble(undefined)
+    for (const { store } of this.#stores.values())
+      await store.close().catch(thrown => this.#trouble.tell(thrown))
+    this.#trouble.over()
   }
 
   /** Opens every store; what fails is tried again for as long as the ownership lasts. Never rejects. */
@@ -123,19 +133,27 @@ export class TaskRun {
     const opening = { group: topology.group, partition, transport, runtime, logger, signal }
     const specs = [...topology.stores.values()].filter(({ like }) => partition < partitionsOf(like))
     for (const spec of specs) {
-      const opened = await this.#persist(() => openStore(spec, opening))
+      const opened = await this.#trouble.persist(() => openStore(spec, opening))
       if (opened) this.#stores.set(spec.name, opened)
     }
     if (this.hasEnded) return
-    this.#task = new Task({
+    const task = new Task({
       partition,
       runtime,
       sources: topology.sources,
       stores: new Map([...this.#stores].map(([name, { store }]) => [name, store])),
       onDropped: this.#options.onDropped,
     })
+    this.#processor = new RecordProcessor({
+      ...this.#options,
+      task,
+      returned: this.#returned,
+      trouble: this.#trouble,
+      ended: signal,
+      stopping: this.#stopping.signal,
+    })
     this.#isRestored = true
-    this.#options.onTrouble(undefined)
+    this.#trouble.over()
   }
 
   /** Processes what is queued until there is nothing left. Never rejects. */
@@ -144,10 +162,11 @@ export class TaskRun {
     // The partition may have been another's until a moment ago, who has committed since the stores were read: from the first
     // delivery on nobody else can.
     if (!this.hasEnded && !this.#isCurrent) await this.#catchUp()
-    while (!this.hasEnded && !this.#isStopping) {
+    while (!this.#stopping.signal.aborted) {
       const delivery = this.#next()
       if (!delivery) break
-      await this.#process(delivery)
+      // Where it counts no more the ownership is about to end, and with it what the record has changed.
+      if (!(await (this.#processor as RecordProcessor).process(delivery))) void this.end()
     }
     this.#working = undefined
   }
@@ -155,7 +174,7 @@ export class TaskRun {
   #isCurrent = false
 
   async #catchUp(): Promise<void> {
-    for (const opened of this.#stores.values()) await this.#persist(() => opened.catchUp())
+    for (const opened of this.#stores.values()) await this.#trouble.persist(() => opened.catchUp())
     this.#isCurrent = !this.hasEnded
   }
 
@@ -180,91 +199,10 @@ export class TaskRun {
     return delivery
   }
 
-  async #process(delivery: Delivery): Promise<void> {
-    const { record } = delivery
-    const cameBack = this.#returned.cameBack(record)
-    if (cameBack) {
-      const isIgnored = await this.#persist(() => this.#returned.isIgnored(record))
-      if (isIgnored) this.#acknowledge(delivery, { records: [] })
-      if (isIgnored !== false) return
-    }
-    for (let attempt = 1; !this.hasEnded; attempt += 1) {
-      try {
-        if (delivery.refused) throw delivery.refused.error
-        this.#returned.check(record)
-        const effects = await (this.#task as Task).process(this.#returned.asPublished(record), cameBack)
-        this.#acknowledge(delivery, effects)
-        return
-      } catch (thrown) {
-        if (this.hasEnded) return
-        if (isOfState(thrown) || (attempt < attempts && isRetryable(thrown))) {
-          this.#logTrouble(thrown)
-          await this.#pause(attempt)
-          if (this.#isStopping) {
-            delivery.settle(untried)
-            return
-          }
-        } else {
-          await this.#giveUp(delivery, thrown, attempt)
-          return
-        }
-      }
-    }
-  }
-
-  async #giveUp(delivery: Delivery, thrown: unknown, attempt: number): Promise<void> {
-    const { deadLetter, logger } = this.#options
-    const letter = await this.#persist(() => deadLetter(delivery, thrown, attempt))
-    if (!letter) return
-    const { topic, partition, offset } = delivery.record
-    logger.error(
-      { err: thrown, topic, partition, offset },
-      'an operator failed for good: the record is a dead letter now',
-    )
-    this.#acknowledge(delivery, { records: [letter] })
-  }
-
-  #acknowledge(delivery: Delivery, effects: Effects): void {
-    this.#options.onTrouble(undefined)
-    // Where it counts no more the ownership is about to end, and with it what the record has changed.
-    if (!delivery.settle({ kind: 'ack', effects })) void this.end()
-  }
-
-  /** Does something until it succeeds; undefined when the ownership ends before. */
-  async #persist<T>(work: () => Promise<T>): Promise<T | undefined> {
-    for (let attempt = 1; !this.hasEnded; attempt += 1) {
-      try {
-        return await work()
-      } catch (thrown) {
-        if (this.hasEnded) return undefined
-        this.#logTrouble(thrown)
-        await this.#pause(attempt)
-      }
-    }
-    return undefined
-  }
-
-  async #pause(attempt: number): Promise<void> {
-    const delayMs = Math.min(maxRetryMs, retryMs * 2 ** Math.min(attempt - 1, 20))
-    await sleep(this.#options.runtime, delayMs, this.#end.signal).catch(() => {})
-  }
-
-  readonly #logTrouble = (thrown: unknown): void => {
-    const { partition, topology, logger, onTrouble } = this.#options
-    const error = BusbarError.from(thrown, 'HANDLER_FAILED', 'an operator of a stream failed')
-    onTrouble(error.message)
-    logger.warn({ err: thrown, code: error.code, group: topology.group, partition }, 'a stream is held up')
-  }
-
   #whenWelcome(topic: string, queue: Fifo<Delivery>): Promise<void> {
     if (queue.length < maxQueued) return Promise.resolve()
     const waiting = this.#welcomes.get(topic) ?? []
     this.#welcomes.set(topic, waiting)
     return new Promise(resolve => waiting.push(resolve))
   }
-}
-
-/** Whether it is the state that failed: no record's fault, and so no reason to give one up. */
-function isOfState(thrown: unknown): boolean {
-  return thrown instanceof BusbarError && thrown.code.startsWith('STATE_')
 }

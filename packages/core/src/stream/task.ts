@@ -30,14 +30,19 @@ export class Task {
   }
 
   /**
-   * Processes a record, one that came back as it was published: what it leads to is for the transaction that acknowledges it. Rejects as an operator does; then the
-   * record has changed nothing.
+   * Processes a record, one that came back as it was published. Gives what applies it to the stores, before the next record is
+   * processed, and what it leads to, for the transaction that acknowledges it. Rejects as an operator does. Until it is applied the record has
+   * changed nothing. `seen` gets what it was decoded to.
    */
-  async process(record: InboundRecord, cameBack = false): Promise<Effects> {
-    const scope = new TaskScope(record, cameBack, this.#options)
+  async process(
+    record: InboundRecord,
+    cameBack = false,
+    seen?: { payload: unknown },
+  ): Promise<() => Effects> {
+    const scope = new TaskScope(record, cameBack, this.#options, seen)
     for (const source of this.#options.sources)
       if (source.topic === record.topic) await source.process(record, scope)
-    return this.#conclude(scope)
+    return () => this.#conclude(scope)
   }
 
   #conclude(scope: TaskScope): Effects {
@@ -91,11 +96,22 @@ class TaskScope implements RecordScope {
   readonly sent: OutboundRecord[] = []
   readonly notifications: (() => void)[] = []
   readonly #options: TaskOptions
+  readonly #seen: { payload: unknown } | undefined
 
-  constructor(origin: InboundRecord, cameBack: boolean, options: TaskOptions) {
+  constructor(
+    origin: InboundRecord,
+    cameBack: boolean,
+    options: TaskOptions,
+    seen: { payload: unknown } | undefined,
+  ) {
     this.origin = origin
     this.cameBack = cameBack
     this.#options = options
+    this.#seen = seen
+  }
+
+  decoded(payload: unknown): void {
+    if (this.#seen) this.#seen.payload = payload
   }
 
   store(name: string): RecordStore {

@@ -5,6 +5,8 @@ import type { EncodeOptions } from '../publish.js'
 import type { Runtime } from '../runtime.js'
 import type { StateProvider } from '../state/state-store.js'
 import type { OutboundRecord } from '../transport.js'
+import type { OutgoingRecord } from './observers.js'
+import type { RecordScope } from './record-flow.js'
 import type { StoreReader } from './store-reader.js'
 import type { Topology } from './topology.js'
 
@@ -22,6 +24,13 @@ export interface TopologyBuilder {
   readonly encode: (event: AnyEvent, payload: unknown, options: EncodeOptions) => Promise<OutboundRecord>
   /** A record that deletes a key of a compacted topic. */
   readonly tombstone: (event: AnyEvent, key: Uint8Array) => OutboundRecord
+  /** A record that was not encoded as an event, with what middleware that observes adds to its headers: a trace, a correlation. */
+  readonly outgoing: (
+    record: OutboundRecord,
+    about: OutgoingRecord,
+  ) => OutboundRecord | Promise<OutboundRecord>
+  /** What tells that an event was published, to be called once it is committed; undefined where nobody listens. */
+  readonly published: (event: AnyEvent) => (() => void) | undefined
   /** Reads what is committed of a store. */
   readonly reader: (store: string) => StoreReader
 }
@@ -49,4 +58,10 @@ export function addStore(
     like,
     ...(timeOf ? { timeOf } : {}),
   })
+}
+
+/** Tells that an event was published, once it is committed. */
+export function tellPublished({ published }: TopologyBuilder, event: AnyEvent, scope: RecordScope): void {
+  const tell = published(event)
+  if (tell) scope.afterCommit(tell)
 }

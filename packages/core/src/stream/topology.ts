@@ -1,3 +1,4 @@
+import type { Envelope } from '../envelope.js'
 import { BusbarError } from '../error.js'
 import { redriveTopic } from '../middleware/dead-letter.js'
 import type { ContractTopic } from '../topic.js'
@@ -9,6 +10,10 @@ import type { TaskStoreSpec } from './task-store.js'
 /** What takes the records of a topic. */
 export interface TopologySource {
   readonly topic: string
+  /** What its records are for whoever observes: the name of the event; that of the topic, where it is one of the group's own. */
+  readonly event: string
+  /** The envelope of a record; undefined for one that is not for it. Throws where it can't be read. */
+  readonly envelopeOf: (record: InboundRecord) => Envelope | undefined
   /** The event time of a record, by which the topics of a task take turns. */
   readonly timeOf: (record: InboundRecord) => number
   /** Handles a record, or passes over one that is not for it. */

@@ -2,7 +2,7 @@ import { Observable } from 'rxjs'
 import { Bus } from '../bus.js'
 import { type BusOptions, busSettings } from '../bus-options.js'
 import type { DeliveryReport } from '../consume.js'
-import type { EventContext } from '../context.js'
+import type { DeliveryContext, RecordContext } from '../context.js'
 import type { Activities } from './activities.js'
 import type { TestTransport } from './test-transport.js'
 import { ProcessRuntime, type VirtualRuntime } from './virtual-runtime.js'
@@ -116,9 +116,11 @@ export class WatchedBus {
     const payloads = new Map<string, unknown>()
     this.bus.use({
       name: 'test',
-      event(context, next) {
+      observes: true,
+      async attempt(given, next) {
+        const context = given as DeliveryContext
+        await next()
         payloads.set(placeOf(context), context.payload)
-        return next()
       },
     })
     this.bus.onDelivery(report => {
@@ -145,7 +147,7 @@ function toldToStop(error: unknown): boolean {
   )
 }
 
-function placeOf({ subscription, topic, partition, offset }: EventContext | DeliveryReport): string {
+function placeOf({ subscription, topic, partition, offset }: RecordContext | DeliveryReport): string {
   return `${subscription} ${topic}/${partition}@${offset}`
 }
 

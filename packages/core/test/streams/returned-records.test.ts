@@ -31,7 +31,13 @@ function returned(offset: number, original: number, headers: Record<string, stri
 /** The returned records of a group, over a log of those that came back; `trimmed` were dropped from its beginning. */
 function over(log: readonly InboundRecord[], trimmed: { below: number } = { below: 0 }) {
   const topology = new Topology('g')
-  topology.addSource({ topic: 'in', timeOf: ({ timestampMs }) => timestampMs, process: async () => {} })
+  topology.addSource({
+    topic: 'in',
+    event: 'in',
+    envelopeOf: () => undefined,
+    timeOf: ({ timestampMs }) => timestampMs,
+    process: async () => {},
+  })
   const reads: unknown[] = []
   const records = new ReturnedRecords({
     topology,

@@ -1,4 +1,16 @@
-import { type BusbarError, defineEvent, filter, idempotent, memoryStore, retry } from '@busbar/core'
+import {
+  type BusbarError,
+  correlation,
+  defineEvent,
+  filter,
+  idempotent,
+  logging,
+  memoryStore,
+  retry,
+} from '@busbar/core'
+import { openTelemetry } from '@busbar/core/opentelemetry'
+import { metrics } from '@busbar/core/prometheus'
+import { Registry } from 'prom-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { throws } from '../support/assertions.js'
@@ -64,6 +76,35 @@ test('the log names other middleware of the bus that does not run', async () => 
   )
   await bus.close()
 })
+
+test('nothing is said of what only observes, unless it has a layer that does not run', async () => {
+  const { bus, lines } = testBus()
+  const layer = (_context: unknown, next: () => Promise<void>) => next()
+  bus.stream(Clicked, { group: 'stats' }).groupByKey().count({ store: 'counts' })
+  bus.use(correlation(), logging(), openTelemetry(), metrics(new Registry()))
+  bus.use({ name: 'seen', observes: true, event: layer })
+  bus.use({ name: 'timed', attempt: layer })
+  await bus.start()
+  assert.equal(
+    lines.filter(({ message }) => /does not run/.test(message)).map(({ fields }) => fields['middleware']),
+    [['seen', 'timed']],
+  )
+  await bus.close()
+})
+
+for (const [what, acts] of Object.entries({
+  stage: { stage: 'retry' },
+  reruns: { reruns: true },
+  abandons: { abandons: true },
+  returnTopics: { returnTopics: () => [] },
+} as const)) {
+  test(`what says that it only observes cannot have "${what}"`, () => {
+    const { bus } = testBus()
+    const record = (_context: unknown, next: () => Promise<void>) => next()
+    const error = throws(() => bus.use({ name: 'both', observes: true, record, ...acts }), 'CONFIG_INVALID')
+    assert.match(error.message, /middleware "both" says that it only observes/)
+  })
+}
 
 test('nothing is said where no stream has a state', async () => {
   const { bus, lines } = testBus()

@@ -29,7 +29,7 @@ interface Running {
   /** Next to process, by topic. */
   readonly next: Map<string, number>
   readonly pending: {
-    readonly effects: Awaited<ReturnType<Task['process']>>
+    readonly effects: ReturnType<Awaited<ReturnType<Task['process']>>>
     readonly record: InboundRecord
   }[]
 }
@@ -106,7 +106,8 @@ export class TaskDriver {
     if (waiting.length === 0) return false
     const topic = choose(waiting)
     const record = this.#at(running, topic, partition) as InboundRecord
-    const effects = await running.task.process(record)
+    const conclude = await running.task.process(record)
+    const effects = conclude()
     running.pending.push({ effects, record })
     running.next.set(topic, record.offset + 1)
     return true
@@ -262,6 +263,8 @@ export class TaskDriver {
       value: null,
       timestampMs: 0,
     }),
+    outgoing: record => record,
+    published: () => undefined,
     reader: store => this.#reader(store),
   }
 

@@ -2,7 +2,9 @@ import {
   BusbarError,
   type Delivery,
   type DeliveryBatch,
+  type DeliveryReport,
   type InboundRecord,
+  type Middleware,
   memoryState,
   type Outcome,
   type RecordPosition,
@@ -12,6 +14,7 @@ import {
 import { deadline, eventually } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Observers } from '../../dist/stream/observers.js'
 import { TaskRun } from '../../dist/stream/task-run.js'
 import { Topology } from '../../dist/stream/topology.js'
 
@@ -30,15 +33,19 @@ function opened(
     readonly fail?: (value: string) => void
     readonly read?: () => void
     readonly onTrouble?: (reason: string | undefined) => void
+    readonly use?: readonly Middleware[]
   } = {},
 ) {
   const changelog: InboundRecord[] = []
+  const reports: DeliveryReport[] = []
   const topology = new Topology('g')
   const spec = { name: 's', state: memoryState(), changelog: 'g.s.changelog', like: 'in' }
   topology.addStore(spec)
   for (const topic of ['in', 'other']) {
     topology.addSource({
       topic,
+      event: topic,
+      envelopeOf: ({ offset }) => ({ id: String(offset), type: topic, source: '' }),
       timeOf: ({ timestampMs }) => timestampMs,
       process: async (record, scope) => {
         const store = scope.store('s')
@@ -54,7 +61,16 @@ function opened(
     runtime: systemRuntime,
     logger: silentLogger,
     partitionsOf: () => 1,
-    deadLetter: async ({ record }) => ({ ...record, topic: 'dead' }),
+    observers: new Observers({
+      topology,
+      middleware: options.use ?? [],
+      runtime: systemRuntime,
+      logger: silentLogger,
+      ensureOwnTopic: async () => {},
+      onDelivery: () => report => void reports.push(report),
+    }),
+    deadLetter: ({ record }) => ({ topic: { name: 'dead' }, record: { ...record, topic: 'dead' } }),
+    ensureOwnTopic: async () => {},
     onDropped: () => {},
     onTrouble: reason => options.onTrouble?.(reason),
     after: Promise.resolve(),
@@ -67,7 +83,7 @@ function opened(
       },
     },
   })
-  return { run, changelog }
+  return { run, changelog, reports }
 }
 
 function batchOf(records: readonly InboundRecord[], signal: AbortSignal) {
@@ -198,6 +214,182 @@ test('stopping hands back what waits', async () => {
   assert.is(outcomes.length, 500)
   assert.ok(outcomes.some(({ kind }) => kind === 'nack'))
   await run.end()
+})
+
+for (const phase of ['record', 'attempt'] as const) {
+  test(`who observes the phase ${phase} may fail behind its operators: the record counts once all the same`, async () => {
+    let failures = 2
+    const watching: Middleware = {
+      name: 'watching',
+      observes: true,
+      [phase]: async (_: unknown, next: () => Promise<void>) => {
+        await next()
+        if (failures-- > 0) throw new Error('the observer')
+      },
+    }
+    const { run, reports } = opened({ use: [watching] })
+    const { batch, outcomes } = batchOf(
+      ['a', 'b'].map((value, offset) => inbound('in', offset, value)),
+      new AbortController().signal,
+    )
+    await run.deliver(batch)
+    await eventually(() => assert.is(outcomes.length, 2))
+    assert.is(lastChange(outcomes), 'ab')
+    const again = phase === 'record' ? ['handed back', 'handed back'] : []
+    assert.equal(
+      reports.map(({ outcome }) => outcome),
+      [...again, 'done', 'done'],
+    )
+    assert.equal(
+      reports.map(({ attempt }) => attempt),
+      phase === 'record' ? [1, 2, 3, 1] : [3, 1],
+    )
+    await run.end()
+  })
+
+  test(`who observes the phase ${phase} and fails before a dead letter is written does not lose it`, async () => {
+    let failures = 1
+    const watching: Middleware = {
+      name: 'watching',
+      observes: true,
+      [phase]: async (_: unknown, next: () => Promise<void>) => {
+        await next().catch((thrown: unknown) => {
+          if (failures-- > 0) throw new Error('the observer')
+          throw thrown
+        })
+        if (failures-- > 0) throw new Error('the observer')
+      },
+    }
+    const { run, reports } = opened({
+      use: [watching],
+      fail: value => {
+        if (value === 'never') throw new BusbarError('PAYLOAD_INVALID', 'never')
+      },
+    })
+    const { batch, outcomes } = batchOf([inbound('in', 0, 'never')], new AbortController().signal)
+    await run.deliver(batch)
+    await eventually(() => assert.is(outcomes.length, 1))
+    const [letter] = outcomes
+    const records = letter?.kind === 'ack' ? letter.effects?.records : []
+    assert.equal(
+      records?.map(({ topic }) => topic),
+      ['dead'],
+    )
+    assert.is(reports.at(-1)?.outcome, 'dead-lettered')
+    await run.end()
+  })
+}
+
+test('a record that one who observes failed is handed back when its run is to stop', async () => {
+  const fails: Middleware = {
+    name: 'fails',
+    observes: true,
+    record: async (_, next) => {
+      await next()
+      throw new Error('the observer')
+    },
+  }
+  const { run, reports } = opened({ use: [fails] })
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(reports.length, 1))
+  await deadline(2_000, 'stopping', run.stop())
+  assert.equal(outcomes, [{ kind: 'nack', untried: true }])
+  assert.is(reports.length, 1)
+  await run.end()
+})
+
+test('who observes and keeps a record from its operators has broken its word: the record is a dead letter', async () => {
+  const { run, reports } = opened({ use: [{ name: 'keeps', observes: true, attempt: () => {} }] })
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(outcomes.length, 1))
+  assert.equal(
+    reports.map(({ outcome, error }) => [outcome, (error as BusbarError).code]),
+    [['dead-lettered', 'MIDDLEWARE_MISUSED']],
+  )
+  await run.end()
+})
+
+test('who observes and hides a failure hides nothing: what the operators did counts', async () => {
+  const hides: Middleware = {
+    name: 'hides',
+    observes: true,
+    attempt: (_, next) => next().catch(() => {}),
+  }
+  let failures = 1
+  const { run, reports } = opened({
+    use: [hides],
+    fail: () => {
+      if (failures-- > 0) throw new Error('once')
+    },
+  })
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(outcomes.length, 1))
+  assert.is(lastChange(outcomes), 'a')
+  assert.equal(
+    reports.map(({ attempt }) => attempt),
+    [2],
+  )
+  await run.end()
+})
+
+test('what an observer forwards is stored with what the record led to', async () => {
+  const record = { key: null, value: bytes('seen'), headers: {}, timestampMs: 0 }
+  const forwards: Middleware = {
+    name: 'forwards',
+    observes: true,
+    attempt: async ({ forward }, next) => {
+      await next()
+      await forward({ name: 'audit' }, record)
+    },
+  }
+  const { run } = opened({ use: [forwards] })
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(outcomes.length, 1))
+  const [done] = outcomes
+  const records = done?.kind === 'ack' ? done.effects?.records : []
+  assert.equal(
+    records?.map(({ topic }) => topic),
+    ['g.s.changelog', 'audit'],
+  )
+  await run.end()
+})
+
+test('what fails for good as it is to stop is handed back: it may be this process that fails', async () => {
+  let stopped: Promise<void> | undefined
+  const { run, reports } = opened({
+    fail: () => {
+      stopped = run.stop()
+      throw new BusbarError('PAYLOAD_INVALID', 'never')
+    },
+  })
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(outcomes.length, 1))
+  await stopped
+  assert.equal(outcomes, [{ kind: 'nack', untried: true }])
+  assert.equal(
+    reports.map(({ outcome, error }) => [outcome, (error as BusbarError).code]),
+    [['handed back', 'PAYLOAD_INVALID']],
+  )
+  await run.end()
+})
+
+test('a record that was processed when its partition moved away is handed back, and told so', async () => {
+  const end = new AbortController()
+  const { run, reports } = opened({ fail: () => end.abort() })
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], end.signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(reports.length, 1))
+  await deadline(1_000, 'closing', run.end())
+  assert.equal(outcomes, [])
+  assert.equal(
+    reports.map(({ outcome, error }) => [outcome, (error as BusbarError).code]),
+    [['handed back', 'ABORTED']],
+  )
 })
 
 test.run()
