@@ -5,6 +5,7 @@ import { type Envelope, positionId } from './envelope.js'
 import type { BusbarError } from './error.js'
 import { MessageHeaders } from './headers.js'
 import type { Logger } from './logger.js'
+import type { ManyReplies } from './many-replies.js'
 import type { OwnTopic } from './own-topic.js'
 import { type Origin, originOf } from './return-headers.js'
 import type { DeliverySlot } from './runner.js'
@@ -125,6 +126,8 @@ export interface RequestContext<Payload = unknown> {
   readonly payload: Payload
   /** How long the caller waits, in milliseconds. */
   readonly timeoutMs: number
+  /** Of `bus.requestMany`: how many answers it is for, and after `next()` what came. Undefined of `bus.request`, which has one. */
+  readonly many: ManyReplies | undefined
   readonly runtime: Runtime
 }
 

@@ -77,13 +77,14 @@ export class BusMetrics {
     }
   }
 
-  async request({ event, runtime }: RequestContext, next: Next): Promise<void> {
+  async request({ event, runtime, many }: RequestContext, next: Next): Promise<void> {
     const { requests, requestDuration } = this.#metrics
     const series = this.#series.request(event)
     const startMs = runtime.now()
     let outcome = 'ok'
     try {
       await next()
+      if (many?.failure) outcome = many.failure.code
     } catch (thrown) {
       outcome = codeOf(thrown, 'INTERNAL')
       throw thrown
