@@ -1,5 +1,6 @@
 import type { BatchCollector } from './batch-collector.js'
 import type { Arrival, Conclusion, SkipReason } from './context.js'
+import { correlationField } from './correlation.js'
 import { mergedEffects } from './delivery-effects.js'
 import { type Envelope, positionId, readEnvelope } from './envelope.js'
 import { BusbarError, codeOf } from './error.js'
@@ -209,7 +210,10 @@ export class Consumer {
 
   #handBack(subscription: BoundSubscription, delivery: Delivery, arrival: Arrival, thrown: unknown): Outcome {
     const { slot } = arrival
-    const fields = describeDelivery(subscription, delivery, arrival)
+    const fields = {
+      ...describeDelivery(subscription, delivery, arrival),
+      ...correlationField(delivery.record.headers),
+    }
     this.#tell(subscription, delivery, arrival, {
       outcome: 'handed back',
       attempt: arrival.attempt,
@@ -262,8 +266,9 @@ export class Consumer {
   #warnOfStray(record: InboundRecord, envelope: Envelope | undefined): void {
     const { topic, partition, offset } = record
     const subscription = subscriptionOf(record)
+    const place = { topic, partition, offset, id: envelope?.id, group: groupOf(record), subscription }
     this.#options.logger.warn(
-      { topic, partition, offset, id: envelope?.id, group: groupOf(record), subscription },
+      { ...place, ...correlationField(record.headers) },
       'a record came back to a subscription that is not here: it waits, give the subscription its name again or discard it',
     )
   }

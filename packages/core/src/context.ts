@@ -1,5 +1,6 @@
 import type { BatchCollector } from './batch-collector.js'
 import { ContextValues } from './context-values.js'
+import { correlationField } from './correlation.js'
 import type { DeliveryEffects } from './delivery-effects.js'
 import { type Envelope, positionId } from './envelope.js'
 import type { BusbarError } from './error.js'
@@ -36,7 +37,7 @@ export interface RecordContext {
   readonly subscription: string
   /** Aborts when the result no longer counts: the partition moved away, or the drain deadline passed. */
   readonly signal: AbortSignal
-  /** The bus's logger with event, id, group, subscription and attempt. */
+  /** The bus's logger with event, id, group, subscription and attempt, and with the correlation id that the record carries. */
   readonly logger: Logger
   /** Values that middleware hands to what runs inside it. */
   readonly values: ContextValues
@@ -359,6 +360,7 @@ export class DeliveryContext implements EventContext {
       group: this.group,
       subscription: this.subscription,
       attempt: this.attempt,
+      ...correlationField(this.record.headers),
     })
     return this.#child
   }
