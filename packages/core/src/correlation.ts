@@ -38,7 +38,6 @@ export function currentCorrelation(): Correlation | undefined {
 export function correlationField(
   headers: Readonly<Record<string, string | Uint8Array | readonly Uint8Array[]>>,
 ): { readonly correlationId?: string } {
-  if (!Object.hasOwn(headers, correlationHeader)) return {}
   const value = headers[correlationHeader]
   const last = Array.isArray(value) ? (value.at(-1) as Uint8Array | undefined) : value
   if (last === undefined) return {}
