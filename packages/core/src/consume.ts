@@ -252,7 +252,7 @@ export class Consumer {
     if (!tell) return
     const { topic, partition, offset } = delivery.record
     const { outcome, attempt } = conclusion
-    // Written out, since to spread an object into another costs more than all else of a report.
+    // Written out: properties that follow a spread cost microseconds, and this is made for every delivery.
     const report: DeliveryReport = {
       event: subscription.contract.name,
       id: arrival.envelope?.id ?? positionId(delivery.record),

@@ -169,7 +169,9 @@ test('pino writes it once, also where a mixin gives it to the lines of others', 
   await bus.start()
   await within(() => bus.publish(Thing, { id: 'a' }))
   await until(() => reports.length === 1, 'its end')
-  const counted = lines.slice(lines.findIndex(line => line.includes('published'))).map(line => line.split('"correlationId":"request-1"').length - 1)
+  const counted = lines
+    .slice(lines.findIndex(line => line.includes('published')))
+    .map(line => line.split('"correlationId":"request-1"').length - 1)
   assert.deepEqual(counted, [1, 1, 1, 1], lines.join(''))
 })
 

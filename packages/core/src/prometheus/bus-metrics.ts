@@ -62,9 +62,7 @@ export class BusMetrics {
     const entry = this.#series.subscription(group, subscription, event)
     const { series } = entry
     const startMs = runtime.now()
-    const exemplar = hasExemplars
-      ? () => this.#exemplar(() => context.headers.get('traceparent'))
-      : undefined
+    const exemplar = hasExemplars ? () => this.#exemplar(() => context.headers.get('traceparent')) : undefined
     if (context.attempt > 1) series.add(retries)
     entry.inFlight += 1
     const end = (endMs: number) => {
