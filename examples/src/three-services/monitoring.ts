@@ -13,7 +13,9 @@ export function createLogger(service: ServiceName): Logger {
     level: environment.logLevel,
     // Payloads are logged, addresses are not; Postgres quotes a row in the detail of an error.
     redact: ['payload.email', 'err.detail'],
-    mixin: () => ({ correlationId: currentCorrelation()?.correlationId }),
+    mixin: (_line, _level, logger) =>
+      // The logger of a delivery has it already.
+      'correlationId' in logger.bindings() ? {} : { correlationId: currentCorrelation()?.correlationId },
   })
 }
 

@@ -1,10 +1,12 @@
 import type { BatchCollector } from './batch-collector.js'
 import { ContextValues } from './context-values.js'
+import { correlationField } from './correlation.js'
 import type { DeliveryEffects } from './delivery-effects.js'
 import { type Envelope, positionId } from './envelope.js'
 import type { BusbarError } from './error.js'
 import { MessageHeaders } from './headers.js'
 import type { Logger } from './logger.js'
+import type { ManyReplies } from './many-replies.js'
 import type { OwnTopic } from './own-topic.js'
 import { type Origin, originOf } from './return-headers.js'
 import type { DeliverySlot } from './runner.js'
@@ -35,7 +37,7 @@ export interface RecordContext {
   readonly subscription: string
   /** Aborts when the result no longer counts: the partition moved away, or the drain deadline passed. */
   readonly signal: AbortSignal
-  /** The bus's logger with event, id, group, subscription and attempt. */
+  /** The bus's logger with event, id, group, subscription and attempt, and with the correlation id that the record carries. */
   readonly logger: Logger
   /** Values that middleware hands to what runs inside it. */
   readonly values: ContextValues
@@ -125,6 +127,8 @@ export interface RequestContext<Payload = unknown> {
   readonly payload: Payload
   /** How long the caller waits, in milliseconds. */
   readonly timeoutMs: number
+  /** Of `bus.requestMany`: how many answers it is for, and after `next()` what came. Undefined of `bus.request`, which has one. */
+  readonly many: ManyReplies | undefined
   readonly runtime: Runtime
 }
 
@@ -357,6 +361,7 @@ export class DeliveryContext implements EventContext {
       group: this.group,
       subscription: this.subscription,
       attempt: this.attempt,
+      ...correlationField(this.record.headers),
     })
     return this.#child
   }

@@ -10,6 +10,9 @@ export interface Correlation {
   readonly trace?: TraceContext
 }
 
+/** Where records have it: an extension attribute of CloudEvents. */
+export const correlationHeader = 'ce_correlationid'
+
 /** The two headers of W3C Trace Context, as they came. */
 export interface TraceContext {
   readonly traceparent: string
@@ -29,4 +32,14 @@ export function withCorrelation<T>(correlation: Correlation | undefined, run: ()
 /** The correlation within which this code runs; undefined outside of any. */
 export function currentCorrelation(): Correlation | undefined {
   return current.getStore()
+}
+
+/** The correlation id of a record as a field of a line in the log: whatever its bytes, and none where the record has none. */
+export function correlationField(
+  headers: Readonly<Record<string, string | Uint8Array | readonly Uint8Array[]>>,
+): { readonly correlationId?: string } {
+  const value = headers[correlationHeader]
+  const last = Array.isArray(value) ? (value.at(-1) as Uint8Array | undefined) : value
+  if (last === undefined) return {}
+  return { correlationId: typeof last === 'string' ? last : Buffer.from(last as Uint8Array).toString() }
 }

@@ -1,3 +1,4 @@
+import { correlationField } from './correlation.js'
 import { BusbarError } from './error.js'
 import { MessageHeaders } from './headers.js'
 import { LaneRunner } from './lane-runner.js'
@@ -129,7 +130,7 @@ export class Delays {
       return { kind: 'ack' }
     } catch (thrown) {
       this.#options.logger.error(
-        { err: thrown, topic: record.topic, offset: record.offset },
+        { err: thrown, topic: record.topic, offset: record.offset, ...correlationField(record.headers) },
         'a delayed publish failed and is tried again',
       )
       return { kind: 'nack', delayMs: Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), cause: thrown }

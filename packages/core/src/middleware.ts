@@ -6,7 +6,10 @@ import { BusbarError } from './error.js'
 /**
  * A middleware: a name, and a layer for each phase that it takes part in. From the outside to the handler:
  *
- * - `request`: around one `bus.request`, from the call to its reply; its publish is inside of it.
+ * - `request`: around one `bus.request`, from the call to its reply, or one `bus.requestMany`, from its subscription to its
+ *   last outcome; the publish is inside of it. `next()` rejects with what the caller gets. That of `bus.requestMany` resolves
+ *   also when its time was over or its subscriber has had enough; {@link RequestContext.many} tells what had come by then. Its
+ *   Observable emits while `next()` runs, and completes or fails when the layers have.
  * - `publish`: around the sending of one event, request or reply; headers can be added.
  * - `record`: around one delivery to one subscription, retries and dead letter included, before its bytes are decoded.
  * - `attempt`: inside of `record`, around each attempt to decode and handle it.

@@ -1,11 +1,12 @@
-import { Observable } from 'rxjs'
+import { Observable, type Subscriber } from 'rxjs'
 import type { Codecs } from './codecs.js'
 import { compose } from './compose.js'
 import type { RequestContext } from './context.js'
-import { dataSchemaOf, readEnvelope } from './envelope.js'
-import { BusbarError, type BusbarErrorCode } from './error.js'
+import { decodeReply, sourceOf } from './decode-reply.js'
+import { BusbarError } from './error.js'
 import { Fifo } from './fifo.js'
-import { MessageHeaders, type UserHeaders } from './headers.js'
+import type { UserHeaders } from './headers.js'
+import { CountedReplies } from './many-replies.js'
 import { layersOf, type Middleware } from './middleware.js'
 import type { Publisher } from './publish.js'
 import { replyHeader } from './reply-headers.js'
@@ -67,12 +68,9 @@ export class Requester {
     let reply: { readonly of: unknown } | undefined
     await compose<RequestContext>(layers, async () => {
       reply = { of: await this.#send(request, payload, options) }
-    })({ event: request.name, topic: request.topic.name, payload, timeoutMs, runtime })
+    })({ event: request.name, topic: request.topic.name, payload, timeoutMs, many: undefined, runtime })
     if (reply) return reply.of
-    throw new BusbarError(
-      'MIDDLEWARE_MISUSED',
-      `a middleware ended the request ${request.name} without sending it: throw an error to refuse a request`,
-    )
+    throw notSent(request)
   }
 
   #send(request: AnyRequest, payload: unknown, options: RequestCallOptions): Promise<unknown> {
@@ -100,37 +98,68 @@ export class Requester {
     options: RequestManyOptions,
   ): Observable<RequestOutcome<unknown>> {
     return new Observable(subscriber => {
-      let left = positive('count', options.count ?? Number.POSITIVE_INFINITY)
+      const { runtime } = this.#options
+      const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs
+      const many = new CountedReplies(
+        request.name,
+        positive('count', options.count ?? Number.POSITIVE_INFINITY),
+      )
+      let isSent = false
+      const layers = layersOf('request', this.#options.middleware())
+      const run = compose<RequestContext>(layers, async () => {
+        isSent = true
+        many.conclude(await this.#collect(request, payload, options, many, subscriber), timeoutMs)
+      })
+      run({ event: request.name, topic: request.topic.name, payload, timeoutMs, many, runtime }).then(
+        () => (isSent ? subscriber.complete() : subscriber.error(notSent(request))),
+        thrown => subscriber.error(thrown),
+      )
+    })
+  }
+
+  /** Emits outcomes until it has enough, its time is over or nobody wants more. */
+  #collect(
+    request: AnyRequest,
+    payload: unknown,
+    options: RequestCallOptions,
+    many: CountedReplies,
+    subscriber: Subscriber<RequestOutcome<unknown>>,
+  ): Promise<'count' | 'timeout' | 'unsubscribed'> {
+    return new Promise((resolve, reject) => {
+      let left = many.count
       // Replies are decoded one after the other, so that they are emitted in the order in which they came.
       let decoded = Promise.resolve()
       const emit = async (record: InboundRecord) => {
-        const source = sourceOf(record)
-        try {
-          subscriber.next({
-            ok: true,
-            reply: await decodeReply(this.#options.codecs, request, record),
-            source,
-          })
-        } catch (thrown) {
-          subscriber.next({
-            ok: false,
-            error: BusbarError.from(thrown, 'REMOTE_FAILED', `${request.name} failed`),
-            source,
-          })
-        }
+        const outcome = await this.#outcomeOf(request, record)
+        if (subscriber.closed) return
+        many.add(outcome.ok ? undefined : outcome.error)
+        subscriber.next(outcome)
       }
-      const complete = () => void decoded.then(() => subscriber.complete())
-      return this.#call(request, payload, options, {
+      const end = this.#call(request, payload, options, {
         reply: record => {
           left -= 1
-          if (left < 0) return
+          if (left <= 0) end()
           decoded = decoded.then(() => emit(record))
-          if (left === 0) complete()
+          if (left <= 0) void decoded.then(() => resolve('count'))
         },
-        fail: error => subscriber.error(error),
-        timeout: complete,
+        fail: reject,
+        timeout: () => void decoded.then(() => resolve('timeout')),
+      })
+      subscriber.add(() => {
+        end()
+        resolve('unsubscribed')
       })
     })
+  }
+
+  async #outcomeOf(request: AnyRequest, record: InboundRecord): Promise<RequestOutcome<unknown>> {
+    const source = sourceOf(record)
+    try {
+      return { ok: true, reply: await decodeReply(this.#options.codecs, request, record), source }
+    } catch (thrown) {
+      const error = BusbarError.from(thrown, 'REMOTE_FAILED', `${request.name} failed`)
+      return { ok: false, error, source }
+    }
   }
 
   /** Fails every call that waits, and those to come. */
@@ -218,59 +247,9 @@ interface CallEvents {
   readonly timeout: (timeoutMs: number) => void
 }
 
-function sourceOf(record: InboundRecord): string {
-  try {
-    return readEnvelope(record)?.source ?? ''
-  } catch {
-    return ''
-  }
-}
-
-const noBytes = new Uint8Array(0)
-
-/** The reply that a record holds; rejects with the error that it holds instead. */
-async function decodeReply(codecs: Codecs, request: AnyRequest, record: InboundRecord): Promise<unknown> {
-  const headers = new MessageHeaders(record.headers)
-  const message = headers.get(replyHeader.errorMessage)
-  const nestError = headers.get(replyHeader.nestError)
-  if (message === undefined && nestError === undefined) {
-    try {
-      return await codecs.reply(request).decode(record.value ?? noBytes, dataSchemaOf(headers))
-    } catch (thrown) {
-      const error = BusbarError.from(thrown, 'DECODE_FAILED', 'the codec failed')
-      throw new BusbarError(error.code, `decoding the reply to ${request.name}: ${error.message}`, {
-        cause: error,
-      })
-    }
-  }
-  const declared = request.errors.get(headers.get(replyHeader.errorName) ?? '')
-  if (declared) {
-    const decode = async () =>
-      codecs.declaredError(request, declared).decode(record.value ?? noBytes, dataSchemaOf(headers))
-    const data = await decode().catch((thrown: unknown) => {
-      const error = BusbarError.from(thrown, 'DECODE_FAILED', 'the codec failed')
-      throw new BusbarError(
-        error.code,
-        `decoding the error ${declared.errorName} of ${request.name}: ${error.message}`,
-        { cause: error },
-      )
-    })
-    throw new declared(data as never, message)
-  }
-  const code = headers.get(replyHeader.errorCode) as BusbarErrorCode | undefined
-  const responder = sourceOf(record) || 'the responder'
-  throw new BusbarError(
-    'REMOTE_FAILED',
-    `${request.name} failed in ${responder}${code ? ` with ${code}` : ''}: ${message ?? nestMessage(nestError)}`,
+function notSent(request: AnyRequest): BusbarError {
+  return new BusbarError(
+    'MIDDLEWARE_MISUSED',
+    `a middleware ended the request ${request.name} without sending it: throw an error to refuse a request`,
   )
-}
-
-/** NestJS sends an error as text, or an object with a message as JSON. */
-function nestMessage(text = ''): string {
-  try {
-    const { message } = JSON.parse(text) as { readonly message?: unknown }
-    return typeof message === 'string' ? message : text
-  } catch {
-    return text
-  }
 }

@@ -1,12 +1,18 @@
 import type { DeliveryContext } from '../context.js'
 import { createContextKey } from '../context-values.js'
-import { type Correlation, currentCorrelation, type TraceContext, withCorrelation } from '../correlation.js'
+import {
+  type Correlation,
+  correlationHeader,
+  currentCorrelation,
+  type TraceContext,
+  withCorrelation,
+} from '../correlation.js'
 import type { MessageHeaders } from '../headers.js'
 import type { Middleware } from '../middleware.js'
 
 /** CloudEvents extension attributes of the correlation extension, and the headers of W3C Trace Context. */
 const header = {
-  correlation: 'ce_correlationid',
+  correlation: correlationHeader,
   causation: 'ce_causationid',
   traceparent: 'traceparent',
   tracestate: 'tracestate',

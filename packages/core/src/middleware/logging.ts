@@ -1,4 +1,5 @@
 import type { DeliveryContext, PublishContext } from '../context.js'
+import { correlationField } from '../correlation.js'
 import { BusbarError, reasonOf } from '../error.js'
 import type { Logger } from '../logger.js'
 import type { Middleware } from '../middleware.js'
@@ -33,6 +34,8 @@ export function logging(options: LoggingOptions = {}): Middleware {
         id,
         topic,
         kind,
+        // What `correlation()` has put there, wherever it stands.
+        ...correlationField(context.headers),
         durationMs: Math.max(0, runtime.now() - startMs),
         ...(kind === 'reply' ? {} : shown(payload, context, logger)),
       })
@@ -51,7 +54,7 @@ export function logging(options: LoggingOptions = {}): Middleware {
       const write = (outcome: DeliveryOutcome) => {
         const { topic, partition, offset, runtime, logger } = context
         const durationMs = Math.max(0, runtime.now() - startMs)
-        // Event, id, group, subscription and attempt are the logger's.
+        // Event, id, group, subscription, attempt and correlation id are the logger's.
         logger[level](
           { topic, partition, offset, durationMs, outcome, ...shown(payload, context, logger) },
           `delivery ${outcome}`,

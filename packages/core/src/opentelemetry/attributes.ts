@@ -22,4 +22,6 @@ export const attribute = {
   attempt: 'busbar.attempt',
   outcome: 'busbar.outcome',
   skipReason: 'busbar.skip_reason',
+  replies: 'busbar.replies',
+  failedReplies: 'busbar.failed_replies',
 } as const

@@ -1,17 +1,10 @@
 import { type Context, context as otel, SpanKind, trace } from '@opentelemetry/api'
 import type { Next } from '../compose.js'
 import type { PublishContext } from '../context.js'
-import { currentCorrelation } from '../correlation.js'
+import { correlationHeader, currentCorrelation } from '../correlation.js'
 import { attribute } from './attributes.js'
 import { inject, removeTrace, traceIn, validSpan } from './propagation.js'
-import {
-  conversationOf,
-  correlationHeader,
-  isTraced,
-  operationAttributes,
-  type Tracing,
-  within,
-} from './spans.js'
+import { conversationOf, isTraced, operationAttributes, type Tracing, within } from './spans.js'
 import { readTraceContext } from './trace-context.js'
 
 const nameOf = { event: 'publish', request: 'send', reply: 'reply' } as const

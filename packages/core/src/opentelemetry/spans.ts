@@ -9,13 +9,11 @@ import {
   type Tracer,
 } from '@opentelemetry/api'
 import type { Next } from '../compose.js'
+import { correlationHeader } from '../correlation.js'
 import { DeclaredError } from '../declared-error.js'
 import { BusbarError, reasonOf } from '../error.js'
 import { replyHeader } from '../reply-headers.js'
 import { attribute } from './attributes.js'
-
-/** Where `correlation()` puts it. */
-export const correlationHeader = 'ce_correlationid'
 
 /** What makes the spans of one bus. */
 export interface Tracing {

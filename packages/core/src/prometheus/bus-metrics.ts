@@ -24,6 +24,8 @@ export class BusMetrics {
   readonly #metrics: MetricSet
   readonly #series: BusSeries
   readonly #options: BusMetricsOptions
+  /** The exemplar of what is published or asked now; undefined where the register writes none. */
+  readonly #presentExemplar: (() => Labels) | undefined
   /** Of an exemplar that failed: once is enough. */
   #isWarned = false
 
@@ -32,6 +34,8 @@ export class BusMetrics {
     this.#metrics = metrics.set
     this.#options = options
     this.#series = metrics.add(this, options.maxNames)
+    if (this.#metrics.hasExemplars)
+      this.#presentExemplar = () => this.#exemplar(() => currentCorrelation()?.trace?.traceparent)
     bus.onPublish(report => this.#onPublish(report))
     bus.onDelivery(report => this.#onDelivery(report))
   }
@@ -52,38 +56,46 @@ export class BusMetrics {
     return this.#bus.health({ timeoutMs: this.#options.scrapeTimeoutMs })
   }
 
-  async attempt(context: RecordContext, next: Next): Promise<void> {
-    const { attemptFailures, handlerDuration, latency, retries } = this.#metrics
+  attempt(context: RecordContext, next: Next): Promise<void> {
+    const { attemptFailures, handlerDuration, latency, retries, hasExemplars } = this.#metrics
     const { group, subscription, event, runtime } = context
     const entry = this.#series.subscription(group, subscription, event)
     const { series } = entry
     const startMs = runtime.now()
-    const exemplar = () => this.#exemplar(() => context.headers.get('traceparent'))
+    const exemplar = hasExemplars ? () => this.#exemplar(() => context.headers.get('traceparent')) : undefined
     if (context.attempt > 1) series.add(retries)
     entry.inFlight += 1
-    try {
-      await next()
-      const { timestampMs } = context.origin
-      // Negative where a record has no time. The clock of whoever published may be ahead of this one.
-      if (context.conclusion === 'done' && timestampMs >= 0)
-        series.observe(latency, runtime.now() - timestampMs, exemplar)
-    } catch (thrown) {
-      // After its end a handler fails because it was told to stop: that is no failure of its own.
-      if (!context.ended) series.addBy(attemptFailures, 'code', codeOf(thrown, 'HANDLER_FAILED'))
-      throw thrown
-    } finally {
+    const end = (endMs: number) => {
       entry.inFlight -= 1
-      series.observe(handlerDuration, runtime.now() - startMs, exemplar)
+      series.observe(handlerDuration, endMs - startMs, exemplar)
     }
+    // No async function: this is around every attempt, and a promise more costs as much as what it counts.
+    return next().then(
+      () => {
+        const endMs = runtime.now()
+        const { timestampMs } = context.origin
+        // Negative where a record has no time. The clock of whoever published may be ahead of this one.
+        if (context.conclusion === 'done' && timestampMs >= 0)
+          series.observe(latency, endMs - timestampMs, exemplar)
+        end(endMs)
+      },
+      thrown => {
+        // After its end a handler fails because it was told to stop: that is no failure of its own.
+        if (!context.ended) series.addBy(attemptFailures, 'code', codeOf(thrown, 'HANDLER_FAILED'))
+        end(runtime.now())
+        throw thrown
+      },
+    )
   }
 
-  async request({ event, runtime }: RequestContext, next: Next): Promise<void> {
+  async request({ event, runtime, many }: RequestContext, next: Next): Promise<void> {
     const { requests, requestDuration } = this.#metrics
     const series = this.#series.request(event)
     const startMs = runtime.now()
     let outcome = 'ok'
     try {
       await next()
+      if (many?.failure) outcome = many.failure.code
     } catch (thrown) {
       outcome = codeOf(thrown, 'INTERNAL')
       throw thrown
@@ -105,8 +117,6 @@ export class BusMetrics {
     const { series } = this.#series.subscription(report.group, report.subscription, report.event)
     series.addBy(this.#metrics.deliveries, 'outcome', outcomeOf(report))
   }
-
-  readonly #presentExemplar = (): Labels => this.#exemplar(() => currentCorrelation()?.trace?.traceparent)
 
   /** Never throws: what is counted must not fail for it. */
   #exemplar(traceparent: () => string | undefined): Labels {

@@ -70,9 +70,6 @@ export class BusSeries {
   }
 
   #make(labels: Labels): Series {
-    return new Series({
-      labels: { bus: this.#bus, ...labels },
-      hasExemplars: this.#metrics.hasExemplars,
-    })
+    return new Series({ bus: this.#bus, ...labels })
   }
 }

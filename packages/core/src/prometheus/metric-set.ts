@@ -102,7 +102,7 @@ export class MetricSet {
     ])
     this.requestDuration = histogram(
       'busbar_request_duration_seconds',
-      'Time from a request to its reply or failure',
+      'Time from a request to its reply or replies, or its failure',
       ofRequest,
       durations,
     )

@@ -3,23 +3,15 @@ import type { Counter, Histogram } from 'prom-client'
 /** The labels of a series; one object for each, so that none is made anew for every record. */
 export type Labels = Readonly<Record<string, string>>
 
-export interface SeriesOptions {
-  readonly labels: Labels
-  /** Whether the histograms take exemplars. */
-  readonly hasExemplars: boolean
-}
-
 /** The series of one contract or subscription: they share their labels, and go together. */
 export class Series {
   readonly labels: Labels
-  readonly #hasExemplars: boolean
   readonly #used = new Set<Counter | Histogram>()
   readonly #narrower = new Map<Counter, Map<string, Labels>>()
   #isRemoved = false
 
-  constructor({ labels, hasExemplars }: SeriesOptions) {
+  constructor(labels: Labels) {
     this.labels = labels
-    this.#hasExemplars = hasExemplars
   }
 
   add(counter: Counter, count = 1): void {
@@ -44,13 +36,14 @@ export class Series {
     counter.inc(labels, count)
   }
 
-  observe(histogram: Histogram, milliseconds: number, exemplar: () => Labels): void {
+  /** @param exemplar what gives one; undefined where the register writes none. */
+  observe(histogram: Histogram, milliseconds: number, exemplar: (() => Labels) | undefined): void {
     if (this.#isRemoved) return
     this.#used.add(histogram)
     const { labels } = this
     // The clock may have been set back: a sum that falls would look like a counter that began anew.
     const seconds = Math.max(0, milliseconds) / 1_000
-    if (this.#hasExemplars) histogram.observe({ labels, value: seconds, exemplarLabels: exemplar() })
+    if (exemplar) histogram.observe({ labels, value: seconds, exemplarLabels: exemplar() })
     else histogram.observe(labels, seconds)
   }
 

@@ -119,12 +119,20 @@ export class Observers {
     if (!tell) return
     const { event, id, subscription, topic, partition, offset, attempt, origin } = context
     const error = handedBack ? handedBack.error : context.failure
-    tell({
-      ...{ event, id, group: this.#options.topology.group, subscription, attempt, topic, partition, offset },
+    // Written out: properties that follow a spread cost microseconds.
+    const report: DeliveryReport = {
+      event,
+      id,
+      group: this.#options.topology.group,
+      subscription,
+      topic,
+      partition,
+      offset,
+      attempt,
       timestampMs: origin.timestampMs,
       outcome: handedBack ? 'handed back' : context.conclusion,
-      ...(error === undefined ? undefined : { error }),
-    })
+    }
+    tell(error === undefined ? report : { ...report, error })
   }
 
   /** A record that an operator sends, with what layers around publishing add to its headers. */

@@ -1,4 +1,5 @@
 import type { DeliveryContext } from '../context.js'
+import { correlationField } from '../correlation.js'
 import { BusbarError, isRetryable } from '../error.js'
 import type { Logger } from '../logger.js'
 import type { OwnTopic } from '../own-topic.js'
@@ -132,7 +133,7 @@ export class RecordProcessor {
     if (!letter) throw ended.reason
     const { topic, partition, offset } = delivery.record
     logger.error(
-      { err: thrown, topic, partition, offset },
+      { err: thrown, topic, partition, offset, ...correlationField(delivery.record.headers) },
       'an operator failed for good: the record is a dead letter now',
     )
     context?.conclude('dead-lettered', thrown)

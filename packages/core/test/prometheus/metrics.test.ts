@@ -6,6 +6,7 @@ import {
   defineRequest,
   filter,
   idempotent,
+  type Middleware,
   memoryStore,
   retry,
   silentLogger,
@@ -14,6 +15,7 @@ import {
 import { metrics } from '@busbar/core/prometheus'
 import { memoryTransport } from '@busbar/transport-memory'
 import { Registry } from 'prom-client'
+import { firstValueFrom, lastValueFrom, toArray } from 'rxjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BoundedNames } from '../../dist/prometheus/series.js'
@@ -233,6 +235,56 @@ test('requests have an outcome and a duration; they, their replies and events ar
   assert.ok(seconds >= 4 && seconds < 8, `${seconds} s`)
   assert.is(await sampleOf(register, 'busbar_published_total', { kind: 'request', event: 'ask' }), 3)
   assert.is(await sampleOf(register, 'busbar_published_total', { kind: 'reply', event: 'ask.reply' }), 2)
+})
+
+test('requestMany is one request, however many answer: ok, or what it lacked, or why it failed', async () => {
+  await using w = world()
+  const register = new Registry()
+  const { bus } = w.service()
+  let ended = 0
+  const counting: Middleware = { name: 'counting', request: (_, next) => next().finally(() => ended++) }
+  bus.use(counting, metrics(register))
+  const other = w.service({ name: 'other' }).bus
+  for (const responder of [bus, other])
+    responder.reply(Ask, ({ id }) => {
+      if (id === 'bad') throw new Error('no')
+      return 'yes'
+    })
+  await other.start()
+  await bus.start()
+  const asked = [
+    { id: 'all', timeoutMs: 1_000, count: 2 },
+    { id: 'all-of-its-time', timeoutMs: 1_000 },
+    { id: 'too-few', timeoutMs: 1_000, count: 3 },
+    { id: 'bad', timeoutMs: 1_000, count: 2 },
+  ].map(({ id, ...options }) => lastValueFrom(bus.requestMany(Ask, { id }, options).pipe(toArray())))
+  let isOver = false
+  const all = Promise.all(asked).finally(() => {
+    isOver = true
+  })
+  await w.advanceUntil(() => isOver, 'the ends', 100)
+  assert.equal(
+    (await all).map(outcomes => outcomes.length),
+    [2, 2, 2, 2],
+  )
+  bus.requestMany(Ask, { id: 'gone' }).subscribe().unsubscribe()
+  await firstValueFrom(bus.requestMany(Ask, { id: 'one is enough' }))
+  await until(() => ended === 6, 'the layers of all')
+  const requests = (await seriesOf(register)).filter(({ name }) => name === 'busbar_requests_total')
+  assert.equal(
+    new Map(requests.map(({ labels, value }) => [labels['outcome'], value])),
+    new Map([
+      ['ok', 3],
+      ['REQUEST_TIMEOUT', 1],
+      ['REMOTE_FAILED', 1],
+      ['ABORTED', 1],
+    ]),
+  )
+  assert.is(await sampleOf(register, 'busbar_request_duration_seconds_count', { event: 'ask' }), 6)
+  const seconds = (await sampleOf(register, 'busbar_request_duration_seconds_sum', {
+    event: 'ask',
+  })) as number
+  assert.ok(seconds >= 2 && seconds < 3, `${seconds} s`)
 })
 
 test('lag is read at the scrape, of all partitions of the groups, whoever holds them', async () => {
