@@ -6,6 +6,7 @@ import { type Runtime, sleep } from '../runtime.js'
 import type { Delivery, DeliveryBatch, Effects, OutboundRecord, Transport } from '../transport.js'
 import { type OpenStore, openStore } from './open-task.js'
 import type { DroppedRecord } from './record-flow.js'
+import { Restoration } from './restoration.js'
 import { ReturnedRecords } from './returned-records.js'
 import { Task } from './task.js'
 import type { TaskStore } from './task-store.js'
@@ -39,6 +40,7 @@ const maxRetryMs = 10_000
 export class TaskRun {
   /** Resolves when the stores are as their changelogs were at the beginning; never when the ownership ends before. */
   readonly restored: Promise<void>
+  readonly restoration: Restoration
   readonly #options: TaskRunOptions
   readonly #returned: ReturnedRecords
   readonly #end = new AbortController()
@@ -55,6 +57,7 @@ export class TaskRun {
 
   constructor(options: TaskRunOptions) {
     this.#options = options
+    this.restoration = new Restoration(options.runtime)
     this.#returned = new ReturnedRecords(options)
     this.#opening = this.#open()
     this.restored = this.#opening.then(() => (this.#isRestored ? undefined : new Promise<void>(() => {})))
@@ -120,11 +123,13 @@ export class TaskRun {
     const { topology, partition, partitionsOf, after, runtime, logger, transport } = this.#options
     await after
     const { signal } = this.#end
-    const opening = { group: topology.group, partition, transport, runtime, logger, signal }
+    const onProgress = () => this.restoration.wentOn()
+    const opening = { group: topology.group, partition, transport, runtime, logger, signal, onProgress }
     const specs = [...topology.stores.values()].filter(({ like }) => partition < partitionsOf(like))
     for (const spec of specs) {
       const opened = await this.#persist(() => openStore(spec, opening))
       if (opened) this.#stores.set(spec.name, opened)
+      onProgress()
     }
     if (this.hasEnded) return
     this.#task = new Task({
@@ -135,6 +140,7 @@ export class TaskRun {
       onDropped: this.#options.onDropped,
     })
     this.#isRestored = true
+    this.restoration.end()
     this.#options.onTrouble(undefined)
   }
 
@@ -155,7 +161,9 @@ export class TaskRun {
   #isCurrent = false
 
   async #catchUp(): Promise<void> {
+    this.restoration.begin()
     for (const opened of this.#stores.values()) await this.#persist(() => opened.catchUp())
+    this.restoration.end()
     this.#isCurrent = !this.hasEnded
   }
 
