@@ -105,9 +105,9 @@ if (database !== undefined) {
 
   test('red after the time when what is sent is not answered, as by a bus that nobody has started', async () => {
     await using orders = await shop(database)
-    const bus = createBus({ name: 'unstarted', transport: memoryTransport(), logger: silentLogger })
+    await using bus = createBus({ name: 'unstarted', transport: memoryTransport(), logger: silentLogger })
     const { runtime, forward } = clock()
-    const relay = orders.relay({ bus, runtime, pollMs: 50, stalledAfterMs: minute })
+    orders.relay({ bus, runtime, pollMs: 50, stalledAfterMs: minute })
     let sends = 0
     const send = bus.send.bind(bus)
     bus.send = records => {
@@ -126,8 +126,7 @@ if (database !== undefined) {
     assert.is((await orders.bus.health()).status, 'green', 'it is no problem of a bus that it does not use')
     await bus.start()
     await becomes(bus, 'green')
-    await relay.close()
-    await bus.close()
+    await eventually(async () => assert.is(await orders.pending(), 0))
   })
 
   test('green while records of one key go out slowly, one by one', async () => {
@@ -144,6 +143,9 @@ if (database !== undefined) {
     orders.relay({ runtime, stalledAfterMs: minute })
     await orders.arrived('1', '2', '3', '4')
     assert.equal(seen, ['green', 'green', 'green', 'green'])
+    await eventually(async () => assert.is(await orders.pending(), 0))
+    forward(2 * minute)
+    assert.equal((await orders.bus.health()).problems, [], 'nothing is being sent any more')
   })
 
   test('red while an open transaction holds up what was committed after it, and not for what it wrote itself', async () => {
@@ -159,18 +161,21 @@ if (database !== undefined) {
     await orders.placed(elsewhere, '2')
     await orders.arrived('2')
     forward(minute)
-    for (const text of ['3', '4']) {
-      await orders.placed(elsewhere, text)
-      await eventually(() => assert.ok(orders.log.includes(text)))
+    try {
+      for (const text of ['3', '4']) {
+        await orders.placed(elsewhere, text)
+        await eventually(() => assert.ok(orders.log.includes(text)))
+      }
+      assert.equal((await orders.bus.health()).problems, [])
+      await orders.placed('a', '5')
+      const [problem] = await becomes(orders.bus, 'red')
+      assert.match(
+        problem?.reason ?? '',
+        /^records wait for a transaction that wrote to the outbox before them and has been open for 6\d s/,
+      )
+    } finally {
+      await orders.end(open, 'commit')
     }
-    assert.equal((await orders.bus.health()).problems, [])
-    await orders.placed('a', '5')
-    const [problem] = await becomes(orders.bus, 'red')
-    assert.match(
-      problem?.reason ?? '',
-      /^records wait for a transaction that wrote to the outbox before them and has been open for 6\d s/,
-    )
-    await orders.end(open, 'commit')
     await becomes(orders.bus, 'green')
     await orders.arrived('2', '3', '4', '1', '5')
   })
@@ -181,11 +186,14 @@ if (database !== undefined) {
     const own = database.newPool({ max: 1 })
     const taken = await own.connect()
     orders.relay({ pool: own, runtime, stalledAfterMs: minute })
-    assert.equal((await orders.bus.health()).problems, [])
-    forward(minute)
-    const [problem] = await becomes(orders.bus, 'red')
-    assert.match(problem?.reason ?? '', /^no connection to Postgres was to be had for 6\d s/)
-    taken.release()
+    try {
+      assert.equal((await orders.bus.health()).problems, [])
+      forward(minute)
+      const [problem] = await becomes(orders.bus, 'red')
+      assert.match(problem?.reason ?? '', /^no connection to Postgres was to be had for 6\d s/)
+    } finally {
+      taken.release()
+    }
     await becomes(orders.bus, 'green')
   })
 
