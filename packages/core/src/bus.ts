@@ -208,7 +208,7 @@ export class Bus implements AsyncDisposable {
       inbox: this.#inbox,
       codecs: this.#codecs,
       runtime,
-      gate,
+      gate: () => gate('a request'),
       middleware: () => this.#middleware,
       timeoutMs: settings.requestTimeoutMs,
       maxPending: settings.maxPending,
@@ -407,7 +407,7 @@ export class Bus implements AsyncDisposable {
   /** Publishes a record without a value, which deletes its key from tables, and in time from a compacted topic. */
   async publishTombstone(event: AnyEvent, key: string | Uint8Array): Promise<RecordPosition> {
     requireContract('event', event, 'publishTombstone')
-    const gate = this.#lifecycle.gate()
+    const gate = this.#lifecycle.gate(event.name)
     if (gate) await gate
     const ensuring = this.#topics.ensure(event.topic)
     if (ensuring) await ensuring
