@@ -85,7 +85,7 @@ test('says nothing while a start takes long, and nothing after one that failed, 
   const service = w.service()
   const { bus, transport } = service
   const connect = transport.connect.bind(transport)
-  let fail = (_: Error) => {}
+  let fail: (error: Error) => void = () => {}
   transport.connect = () => new Promise<void>((_, reject) => (fail = reject))
   const starting = bus.start()
   const publishing = bus.publish(Thing, { id: '1' })

@@ -88,7 +88,7 @@ test('a restoration that stands still is red after the time, with the reason, wh
     await using w = world()
     await counted(w, 3)
     const restoring = slowly(w)
-    const { bus, letGo, letAllGo } = restoring
+    const { bus, transport, letGo, letAllGo } = restoring
     await bus.start()
     if (lag > 0) await bus.publish(Thing, { id: 'more' })
     await bus.health()
@@ -112,6 +112,14 @@ test('a restoration that stands still is red after the time, with the reason, wh
       },
     ])
     assert.equal([partitionOf(red)?.lag, partitionOf(red)?.isRestoring], [lag, true])
+    const { positions } = transport
+    transport.positions = () => Promise.reject(new Error('nobody there'))
+    assert.equal(
+      (await bus.health()).problems.map(({ kind }) => kind),
+      ['stalled', 'broker'],
+      'also while the broker does not say where the group stands',
+    )
+    transport.positions = positions
     letAllGo()
     await w.advanceUntil(() => w.committed('service') === 3 + lag, 'the rest')
     await until(() => restoring.taken === 3, 'the end of the changelog')
