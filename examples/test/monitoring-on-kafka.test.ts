@@ -79,7 +79,7 @@ if (kafka !== undefined && server !== undefined) {
     }
     const { groups } = await prometheus.get<{ groups: { rules: Rule[] }[] }>('rules')
     const evaluated = groups.flatMap(each => each.rules)
-    assert.equal(evaluated.length, 10)
+    assert.equal(evaluated.length, 11)
     for (const { name, health, lastError = '' } of evaluated)
       assert.equal(health, 'ok', `${name}: ${lastError}`)
     await prometheus.query('ALERTS{alertname="BusbarDeadLetters"}')

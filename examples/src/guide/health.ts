@@ -36,6 +36,24 @@ await eventually(
 )
 console.log('green again')
 
+let isAway = true
+const mailServer = {
+  async ping() {
+    if (isAway) throw new Error('nobody there')
+  },
+}
+
+// It fails or gives a list of problems, empty while there are none.
+const undo = bus.onHealth('mail server', async () => {
+  await mailServer.ping()
+  return []
+})
+
+for (const { kind, what, reason } of (await bus.health()).problems) console.log(`${kind}: ${what}: ${reason}`)
+isAway = false
+console.log((await bus.health()).status)
+undo()
+
 // What still works while it drains: publishes, requests and their replies.
 await bus.drain({ timeoutMs: 5_000 })
 console.log((await bus.health()).state)

@@ -20,6 +20,7 @@ import { type AnyEvent, type EventDefinition, type EventPayload, requireName } f
 import type { GroupConsumer } from './group-consumer.js'
 import { Groups } from './groups.js'
 import { type BusHealth, type BusState, Problems } from './health.js'
+import { type HealthCheck, HealthChecks } from './health-checks.js'
 import { type LagReport, LagWatch } from './lag-watch.js'
 import { Lifecycle } from './lifecycle.js'
 import type { Logger } from './logger.js'
@@ -103,6 +104,7 @@ export class Bus implements AsyncDisposable {
   readonly #problems: Problems
   readonly #held: HeldPartitions
   readonly #lag: LagWatch
+  readonly #checks: HealthChecks
   readonly #groups: Groups
   readonly #delays: Delays
   readonly #streams: Streams
@@ -133,6 +135,7 @@ export class Bus implements AsyncDisposable {
     this.#held = new HeldPartitions(() => runtime.now())
     const { stalledAfterMs } = settings
     this.#lag = new LagWatch({ transport, runtime, held: this.#held, stalledAfterMs })
+    this.#checks = new HealthChecks(runtime)
     const report = () => (this.#deliveryListeners.size > 0 ? this.#report : undefined)
     this.#groups = new Groups(settings, this.#topics, this.#ownTopics, report, this.#problems, this.#held)
     this.#lifecycle = new Lifecycle({
@@ -206,7 +209,7 @@ export class Bus implements AsyncDisposable {
       inbox: this.#inbox,
       codecs: this.#codecs,
       runtime,
-      gate,
+      gate: () => gate('a request'),
       middleware: () => this.#middleware,
       timeoutMs: settings.requestTimeoutMs,
       maxPending: settings.maxPending,
@@ -405,7 +408,7 @@ export class Bus implements AsyncDisposable {
   /** Publishes a record without a value, which deletes its key from tables, and in time from a compacted topic. */
   async publishTombstone(event: AnyEvent, key: string | Uint8Array): Promise<RecordPosition> {
     requireContract('event', event, 'publishTombstone')
-    const gate = this.#lifecycle.gate()
+    const gate = this.#lifecycle.gate(event.name)
     if (gate) await gate
     const ensuring = this.#topics.ensure(event.topic)
     if (ensuring) await ensuring
@@ -569,18 +572,28 @@ export class Bus implements AsyncDisposable {
 
   /**
    * How this bus is, and where its groups stand: red while a partition that it holds is stalled, a dead letter can't be
-   * written, the broker does not answer, or after a consumer has failed for good. Asks the broker; made for probes and
-   * metrics, which ask every few seconds. Never rejects.
+   * written, the broker does not answer, a check of {@link onHealth} tells of a problem, or after a consumer has failed for
+   * good. Asks the broker and the checks; made for probes and metrics, which ask every few seconds. Never rejects.
    *
-   * `timeoutMs`: how long the broker may take to answer, in milliseconds; 0: it is not asked. Default: 2,000.
+   * `timeoutMs`: how long the broker and the checks may take to answer, in milliseconds; 0: they are not asked. Default: 2,000.
    */
   async health({ timeoutMs = 2_000 }: { readonly timeoutMs?: number } = {}): Promise<BusHealth> {
-    const isAsked = this.#lifecycle.state === 'running' && timeoutMs > 0
-    const groups = isAsked ? [...this.#groups.joined, ...this.#stateful.joined] : []
-    const lag = isAsked ? await this.#lag.look(groups, timeoutMs) : nobodyAsked
-    const problems = [...this.#problems.all, ...lag.problems]
+    const [lag, told] =
+      timeoutMs > 0
+        ? await Promise.all([this.#lookAtLag(timeoutMs), this.#checks.look(timeoutMs)])
+        : [nobodyAsked, []]
+    const problems = [...this.#problems.all, ...lag.problems, ...told]
     const status = problems.length === 0 ? 'green' : 'red'
     return { state: this.#lifecycle.state, status, problems, partitions: lag.partitions }
+  }
+
+  /**
+   * Makes the health of something that stands beside this bus part of {@link health}: `check` is called whenever that is asked, once
+   * at a time, and tells the problems that there are. One that throws, or does not answer in time, is a problem of the kind
+   * `check`, about `what`. Returns what ends it.
+   */
+  onHealth(what: string, check: HealthCheck): () => void {
+    return this.#checks.add(what, check)
   }
 
   /** How far this bus has come: receiving while it is `running`. */
@@ -699,6 +712,11 @@ export class Bus implements AsyncDisposable {
       return closed
     }
     return { name, group, ready, close, [Symbol.asyncDispose]: () => close() }
+  }
+
+  #lookAtLag(timeoutMs: number): Promise<LagReport> {
+    const isReceiving = this.#lifecycle.state === 'running'
+    return this.#lag.look(isReceiving ? [...this.#groups.joined, ...this.#stateful.joined] : [], timeoutMs)
   }
 
   #requireTransactions(source: AnyEvent, { group }: SubscribeOptions): void {

@@ -14,17 +14,29 @@ export interface BusHealth {
   readonly partitions: readonly PartitionHealth[]
 }
 
-/** Something that keeps records from being finished. */
+export const problemKinds = [
+  'stalled',
+  'consumer-restarting',
+  'consumer-failed',
+  'record',
+  'broker',
+  'outbox',
+  'check',
+] as const
+
+/** Something that keeps records from being finished or published. */
 export interface HealthProblem {
   /**
-   * - `stalled`: records of a partition wait, and none has been finished for long.
+   * - `stalled`: records of a partition wait, and none has been finished for long; or its state is being restored and makes no progress.
    * - `consumer-restarting`: the consumer of a group died and is being restarted.
    * - `consumer-failed`: a group receives nothing more on this instance, until it is subscribed anew.
    * - `record`: a record that failed can't be dealt with: its dead letter can't be written, or the state it needs is not there.
    * - `broker`: the broker does not say where a group stands.
+   * - `outbox`: a relay of an outbox can't publish what waits there.
+   * - `check`: anything else that a check of {@link Bus.onHealth} tells, and a check that does not tell.
    */
-  readonly kind: 'stalled' | 'consumer-restarting' | 'consumer-failed' | 'record' | 'broker'
-  /** What it is about: a record of a subscription, a partition of a group, or the group. */
+  readonly kind: (typeof problemKinds)[number]
+  /** What it is about: a record of a subscription, a partition of a group or its state, the group, or what a check was added for. */
   readonly what: string
   readonly reason: string
   /** Since when, in milliseconds since the epoch. */
@@ -44,7 +56,12 @@ export interface PartitionHealth extends PartitionPosition {
    * transactions, which don't tell.
    */
   readonly running: number
-  /** For how long records have waited of which none was finished, in milliseconds; 0 while there are none. */
+  /** Whether this instance restores the state that its records need, so that none can be handled yet. */
+  readonly isRestoring: boolean
+  /**
+   * For how long records have waited of which none was finished, in milliseconds; 0 while there are none. While the state is being
+   * restored: since that has gone on the last time.
+   */
   readonly waitingMs: number
 }
 

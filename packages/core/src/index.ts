@@ -49,6 +49,7 @@ export {
 } from './event.js'
 export type { MessageHeaders, UserHeaders } from './headers.js'
 export type { BusHealth, BusState, HealthProblem, PartitionHealth } from './health.js'
+export type { HealthCheck } from './health-checks.js'
 export type { Claim, Completion, IdempotencyStore } from './idempotency-store.js'
 export { consoleLogger, type Logger, type LogMethod, silentLogger } from './logger.js'
 export type { ManyReplies } from './many-replies.js'

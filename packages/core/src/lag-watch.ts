@@ -1,8 +1,9 @@
 import { BusbarError, reasonOf } from './error.js'
 import type { HealthProblem, PartitionHealth } from './health.js'
 import type { HeldPartitions } from './partition-progress.js'
-import { doneWithin } from './runner.js'
+import { Question } from './question.js'
 import type { Runtime } from './runtime.js'
+import type { Restoration } from './stream/restoration.js'
 import type { PartitionPosition, Transport } from './transport.js'
 
 export interface LagWatchOptions {
@@ -18,6 +19,8 @@ export interface JoinedGroup {
   readonly topics: readonly string[]
   /** Whether it commits with transactions, and so does not tell of what it has not committed. */
   readonly transactional: boolean
+  /** By partition number, of groups whose records need a state; only of partitions that this instance holds. */
+  readonly restorations?: ReadonlyMap<number, Restoration>
 }
 
 export interface LagReport {
@@ -35,14 +38,14 @@ interface Standstill {
 class GroupMemory {
   /** By `topic/partition`. */
   readonly standstills = new Map<string, Standstill>()
-  /** A question that is not answered yet: whoever asks meanwhile waits for the same answer. */
-  asking: { readonly positions: Promise<readonly PartitionPosition[]>; readonly sinceMs: number } | undefined
+  readonly positions: Question<readonly PartitionPosition[]>
   /** Since when nobody says where it stands. */
   unknownSinceMs: number | undefined
-}
 
-/** A question without an answer for so long, in milliseconds, is taken for lost. */
-const lostAfterMs = 10_000
+  constructor(positions: Question<readonly PartitionPosition[]>) {
+    this.positions = positions
+  }
+}
 
 /** Compares where groups stand with where they stood, whenever it is asked: it has no timers of its own. */
 export class LagWatch {
@@ -65,78 +68,81 @@ export class LagWatch {
   }
 
   async #lookAt(joined: JoinedGroup, timeoutMs: number): Promise<LagReport> {
-    const { runtime } = this.#options
-    const { group, topics, transactional } = joined
-    const memory = this.#memories.get(group) ?? new GroupMemory()
-    this.#memories.set(group, memory)
+    const { group, topics } = joined
+    const memory = this.#memoryOf(group)
+    const standing = this.#standingRestorations(joined)
     try {
-      const positions = await this.#positions(group, memory, timeoutMs)
+      const positions = await memory.positions.answer(timeoutMs)
+      if (!positions)
+        throw new BusbarError('CONNECTION_FAILED', `the broker did not answer within ${timeoutMs} ms`)
       memory.unknownSinceMs = undefined
-      const nowMs = runtime.now()
+      const nowMs = this.#options.runtime.now()
       // A group keeps its positions in topics that it read once: nobody is behind there.
-      const read = positions.filter(({ topic }) => topics.includes(topic))
-      const partitions = read.map(position => this.#healthOf(group, memory, position, nowMs))
-      const problems = partitions.flatMap(each => this.#stallOf(each, transactional, nowMs) ?? [])
-      return { partitions, problems }
+      const read = positions.value.filter(({ topic }) => topics.includes(topic))
+      const partitions = read.map(position => this.#healthOf(joined, memory, position, nowMs))
+      const stalls = partitions.flatMap(each => this.#stallOf(each, joined.transactional, nowMs) ?? [])
+      return { partitions, problems: [...standing, ...stalls] }
     } catch (thrown) {
-      memory.unknownSinceMs ??= runtime.now()
+      memory.unknownSinceMs ??= this.#options.runtime.now()
       const what = `group ${group}`
       const reason = `its positions can't be read: ${reasonOf(thrown)}`
-      return {
-        partitions: [],
-        problems: [{ kind: 'broker', what, reason, group, sinceMs: memory.unknownSinceMs }],
-      }
+      const unknown: HealthProblem = { kind: 'broker', what, reason, group, sinceMs: memory.unknownSinceMs }
+      return { partitions: [], problems: [...standing, unknown] }
     }
   }
 
-  async #positions(
-    group: string,
-    memory: GroupMemory,
-    timeoutMs: number,
-  ): Promise<readonly PartitionPosition[]> {
-    const { transport, runtime } = this.#options
-    // A broker that is away must not find a queue of questions when it is back; one that is lost is asked anew.
-    if (!memory.asking || runtime.now() - memory.asking.sinceMs > lostAfterMs) {
-      const asking = { positions: transport.positions(group), sinceMs: runtime.now() }
-      const answered = () => {
-        if (memory.asking === asking) memory.asking = undefined
-      }
-      asking.positions.then(answered, answered)
-      memory.asking = asking
-    }
-    let positions: readonly PartitionPosition[] = []
-    const reading = memory.asking.positions.then(read => {
-      positions = read
+  #memoryOf(group: string): GroupMemory {
+    const { runtime, transport } = this.#options
+    const memory =
+      this.#memories.get(group) ?? new GroupMemory(new Question(runtime, () => transport.positions(group)))
+    this.#memories.set(group, memory)
+    return memory
+  }
+
+  /** One for each partition number, whether records wait or not: whoever reads the state waits too. */
+  #standingRestorations({ group, restorations }: JoinedGroup): readonly HealthProblem[] {
+    const { runtime, stalledAfterMs } = this.#options
+    const nowMs = runtime.now()
+    return [...(restorations ?? [])].flatMap(([partition, { isUnderWay, progressMs }]) => {
+      if (!isUnderWay || nowMs - progressMs < stalledAfterMs) return []
+      const what = `state of partition ${partition} of group ${group}`
+      const reason = `its state is being restored, and has made no progress for ${secondsOf(nowMs - progressMs)}`
+      return [{ kind: 'stalled', what, reason, sinceMs: progressMs, group, partition }]
     })
-    if (await doneWithin(runtime, timeoutMs, reading)) return positions
-    throw new BusbarError('CONNECTION_FAILED', `the broker did not answer within ${timeoutMs} ms`)
   }
 
-  #healthOf(group: string, memory: GroupMemory, position: PartitionPosition, nowMs: number): PartitionHealth {
+  #healthOf(
+    { group, restorations }: JoinedGroup,
+    memory: GroupMemory,
+    position: PartitionPosition,
+    nowMs: number,
+  ): PartitionHealth {
     const { topic, partition, lag } = position
     const progress = this.#options.held.of(group, topic, partition)
+    const restoration = restorations?.get(partition)
     const seenMs = standstillSince(memory, position, nowMs)
-    const waitingSinceMs = lag === 0 ? undefined : (progress?.waitingSinceMs(seenMs) ?? seenMs)
+    const sinceMs = Math.max(progress?.waitingSinceMs(seenMs) ?? seenMs, restoration?.progressMs ?? 0)
     return {
       ...position,
       group,
       isHeld: progress !== undefined,
       running: progress?.running ?? 0,
-      waitingMs: waitingSinceMs === undefined ? 0 : Math.max(0, nowMs - waitingSinceMs),
+      isRestoring: progress !== undefined && restoration?.isUnderWay === true,
+      waitingMs: lag === 0 ? 0 : Math.max(0, nowMs - sinceMs),
     }
   }
 
   /** Of a partition that is another instance's, that one says so. */
   #stallOf(health: PartitionHealth, transactional: boolean, nowMs: number): HealthProblem | undefined {
-    const { group, topic, partition, isHeld, lag, running, waitingMs } = health
-    if (!isHeld || waitingMs < this.#options.stalledAfterMs) return undefined
+    const { group, topic, partition, isHeld, isRestoring, lag, running, waitingMs } = health
+    // Its state has a problem of its own.
+    if (!isHeld || isRestoring || waitingMs < this.#options.stalledAfterMs) return undefined
     const records = lag === 1 ? '1 record waits' : `${lag} records wait`
-    const seconds = Math.round(waitingMs / 1_000)
     const what = transactional ? 'committed' : 'finished'
     return {
       kind: 'stalled',
       what: `partition ${topic}/${partition} of group ${group}`,
-      reason: `${records}, and none has been ${what} for ${seconds} s${transactional ? '' : handlersOf(running)}`,
+      reason: `${records}, and none has been ${what} for ${secondsOf(waitingMs)}${transactional ? '' : handlersOf(running)}`,
       sinceMs: nowMs - waitingMs,
       group,
       topic,
@@ -156,6 +162,10 @@ function standstillSince(
   if (lag > 0) standstills.set(place, { committed, sinceMs: nowMs })
   else standstills.delete(place)
   return nowMs
+}
+
+function secondsOf(ms: number): string {
+  return `${Math.round(ms / 1_000)} s`
 }
 
 function handlersOf(running: number): string {

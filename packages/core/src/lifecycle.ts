@@ -3,6 +3,7 @@ import type { BusState } from './health.js'
 import type { Logger } from './logger.js'
 import { doneWithin, drainWithin, leaveMs, untilAborted } from './runner.js'
 import type { Runtime } from './runtime.js'
+import { StartReminder } from './start-reminder.js'
 
 export interface LifecycleSteps {
   readonly name: string
@@ -25,6 +26,7 @@ export interface LifecycleSteps {
 /** Starts once, lets a failed start be tried again, and refuses everything after the close. */
 export class Lifecycle {
   readonly #steps: LifecycleSteps
+  readonly #reminder: StartReminder
   readonly #closing = new AbortController()
   readonly #connected = deferred()
   readonly #ready = deferred()
@@ -39,6 +41,7 @@ export class Lifecycle {
 
   constructor(steps: LifecycleSteps) {
     this.#steps = steps
+    this.#reminder = new StartReminder(steps)
   }
 
   /** Whether a connection was made: what waits for one may go on. */
@@ -65,6 +68,7 @@ export class Lifecycle {
 
   start(): Promise<void> {
     this.refuseIfClosing('start')
+    this.#reminder.end()
     this.#starting ??= this.#start().catch(thrown => {
       this.#starting = undefined
       throw thrown
@@ -74,6 +78,7 @@ export class Lifecycle {
 
   /** Stops receiving; sending goes on until the close. */
   drain(timeoutMs: number): Promise<void> {
+    this.#reminder.end()
     this.#drained ??= drainWithin(this.#steps, timeoutMs, `bus ${this.#steps.name}`, deadline =>
       this.#drain(deadline),
     )
@@ -81,17 +86,20 @@ export class Lifecycle {
   }
 
   close(timeoutMs: number): Promise<void> {
+    this.#reminder.end()
     this.#closed ??= this.#close(timeoutMs)
     return this.#closed
   }
 
   /**
-   * Undefined when records can be sent now, else a promise of it.
+   * Undefined when records can be sent now, else a promise of it. `what`: the name of what is to be sent.
    * @throws BusbarError `BUS_CLOSED`
    */
-  gate = (): Promise<void> | undefined => {
+  gate = (what: string): Promise<void> | undefined => {
     if (this.#isClosed) throw this.#closedError('send anything')
-    return this.#open ? undefined : this.#connected.promise
+    if (this.#open) return undefined
+    this.#reminder.waits(what)
+    return this.#connected.promise
   }
 
   /** @throws BusbarError `BUS_CLOSED` from the moment that `drain` or `close` was called. */

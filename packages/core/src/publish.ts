@@ -49,8 +49,8 @@ export interface PublisherOptions {
   readonly runtime: Runtime
   readonly logger: Logger
   readonly middleware: () => readonly Middleware[]
-  /** Undefined when publishing may go on, else a promise of it; throws or rejects when it never may. */
-  readonly gate: () => Promise<void> | undefined
+  /** Undefined when publishing what has this name may go on, else a promise of it; throws or rejects when it never may. */
+  readonly gate: (what: string) => Promise<void> | undefined
   /** Who is told of each publish, once; undefined where nobody is, and no report need be made. */
   readonly onPublish: () => ((report: PublishReport) => void) | undefined
 }
@@ -253,7 +253,7 @@ export class Publisher {
     const { gate, topics } = this.#options
     // Whoever waits for a reply has made sure of its topic.
     const ensure = () => (contract.kind === 'reply' ? undefined : topics.ensure(contract.topic))
-    const opening = gate()
+    const opening = gate(contract.name)
     return opening ? opening.then(ensure) : ensure()
   }
 

@@ -13,7 +13,7 @@ export async function sendRecords(
   { gate, topics, transport }: Pick<PublisherOptions, 'gate' | 'topics' | 'transport'>,
   records: readonly OutboundRecord[],
 ): Promise<readonly RecordPosition[]> {
-  await gate()
+  await gate(records[0]?.topic ?? 'no records')
   const names = new Set(records.map(record => record.topic))
   await Promise.all([...names].map(async name => topics.ensure({ name })))
   return records.length === 0 ? [] : transport.send(records)

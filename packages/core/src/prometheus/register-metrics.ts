@@ -1,5 +1,5 @@
 import { BusbarError } from '../error.js'
-import type { BusHealth, HealthProblem, PartitionHealth } from '../health.js'
+import { type BusHealth, type PartitionHealth, problemKinds } from '../health.js'
 import type { BusMetrics } from './bus-metrics.js'
 import { BusSeries } from './bus-series.js'
 import { type Buckets, MetricSet, type MetricsRegister } from './metric-set.js'
@@ -82,7 +82,8 @@ export class RegisterMetrics {
     const { gauges } = this.set
     gauges.running.inc({ bus }, health.state === 'running' ? 1 : 0)
     gauges.publishing.inc({ bus }, publishing)
-    for (const kind of new Set([...problemKinds, ...health.problems.map(problem => problem.kind)]))
+    // All of them: what alerts look at is there also without a problem.
+    for (const kind of problemKinds)
       gauges.problems.inc({ bus, kind }, health.problems.filter(problem => problem.kind === kind).length)
   }
 
@@ -114,14 +115,5 @@ interface Look {
   readonly publishing: number
   readonly health: BusHealth
 }
-
-/** Those that alerts look at are there also without a problem. */
-const problemKinds: readonly HealthProblem['kind'][] = [
-  'stalled',
-  'consumer-restarting',
-  'consumer-failed',
-  'record',
-  'broker',
-]
 
 const registered = new WeakMap<MetricsRegister, RegisterMetrics>()

@@ -15,6 +15,8 @@ export interface StoreOpening {
   readonly logger: Logger
   /** Ends the waiting for a store that another has open. */
   readonly signal: AbortSignal
+  /** Records of a changelog are in the store. */
+  readonly onProgress?: () => void
 }
 
 const lockRetryMs = 50
@@ -65,6 +67,7 @@ export class OpenStore {
     const streamTimeMs = Math.max(this.store.streamTimeMs, ...records.map(streamTimeOf))
     await this.store.restore({ changes, position: last.offset + 1, streamTimeMs })
     this.#next = last.offset + 1
+    this.#opening.onProgress?.()
   }
 }
 

@@ -14,6 +14,7 @@ import { deadLetterOf, deadLetterTopicOf } from './failed-record.js'
 import { GroupReader } from './group-reader.js'
 import { Observers } from './observers.js'
 import type { DroppedRecord } from './record-flow.js'
+import type { Restoration } from './restoration.js'
 import { originIn } from './returned-records.js'
 import { checkMiddleware } from './stateful-options.js'
 import type { StoreReader } from './store-reader.js'
@@ -104,6 +105,12 @@ export class StatefulGroup {
   /** The topics that it receives. */
   get joined(): readonly string[] {
     return this.#joined
+  }
+
+  /** How far the state of the partitions held here has come back, by partition number. */
+  get restorations(): ReadonlyMap<number, Restoration> {
+    const held = [...this.#runs].filter(([, run]) => !run.hasEnded)
+    return new Map(held.map(([partition, { restoration }]) => [partition, restoration]))
   }
 
   /** Lets the present records finish, commits, and leaves. */

@@ -72,6 +72,7 @@ export class StatefulGroups {
       group,
       topics: built.group.joined,
       transactional: true,
+      restorations: built.group.restorations,
     }))
   }
 

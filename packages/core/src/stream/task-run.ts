@@ -8,6 +8,7 @@ import type { Observers } from './observers.js'
 import { type OpenStore, openStore } from './open-task.js'
 import type { DroppedRecord } from './record-flow.js'
 import { RecordProcessor, type RecordProcessorOptions } from './record-processor.js'
+import { Restoration } from './restoration.js'
 import { ReturnedRecords } from './returned-records.js'
 import { Task } from './task.js'
 import type { TaskStore } from './task-store.js'
@@ -39,6 +40,7 @@ const maxQueued = 200
 export class TaskRun {
   /** Resolves when the stores are as their changelogs were at the beginning; never when the ownership ends before. */
   readonly restored: Promise<void>
+  readonly restoration: Restoration
   readonly #options: TaskRunOptions
   readonly #returned: ReturnedRecords
   readonly #trouble: Trouble
@@ -57,6 +59,7 @@ export class TaskRun {
 
   constructor(options: TaskRunOptions) {
     this.#options = options
+    this.restoration = new Restoration(options.runtime)
     this.#returned = new ReturnedRecords(options)
     this.#trouble = new Trouble({
       ...options,
@@ -130,11 +133,13 @@ export class TaskRun {
     const { topology, partition, partitionsOf, after, runtime, logger, transport } = this.#options
     await after
     const { signal } = this.#end
-    const opening = { group: topology.group, partition, transport, runtime, logger, signal }
+    const onProgress = () => this.restoration.wentOn()
+    const opening = { group: topology.group, partition, transport, runtime, logger, signal, onProgress }
     const specs = [...topology.stores.values()].filter(({ like }) => partition < partitionsOf(like))
     for (const spec of specs) {
       const opened = await this.#trouble.persist(() => openStore(spec, opening))
       if (opened) this.#stores.set(spec.name, opened)
+      onProgress()
     }
     if (this.hasEnded) return
     const task = new Task({
@@ -153,6 +158,7 @@ export class TaskRun {
       stopping: this.#stopping.signal,
     })
     this.#isRestored = true
+    this.restoration.end()
     this.#trouble.over()
   }
 
@@ -174,7 +180,9 @@ export class TaskRun {
   #isCurrent = false
 
   async #catchUp(): Promise<void> {
+    this.restoration.begin()
     for (const opened of this.#stores.values()) await this.#trouble.persist(() => opened.catchUp())
+    this.restoration.end()
     this.#isCurrent = !this.hasEnded
   }
 

@@ -7,6 +7,8 @@ export interface FailingTopic {
   readonly error: BusbarError
   /** Failures in a row. */
   readonly failures: number
+  /** Since when it fails, in milliseconds since the epoch. */
+  readonly sinceMs: number
   /** When it's tried again, in milliseconds since the epoch. */
   readonly untilMs: number
 }
@@ -39,14 +41,21 @@ export class HeldTopics {
   }
 
   hold(topic: string, error: BusbarError): FailingTopic {
-    const failures = (this.#topics.get(topic)?.failures ?? 0) + 1
-    const untilMs = this.#runtime.now() + backoffMs(this.#backoff, failures, this.#runtime.random())
-    const held = { topic, error, failures, untilMs }
+    const now = this.#runtime.now()
+    const { failures: before = 0, sinceMs = now } = this.#topics.get(topic) ?? {}
+    const failures = before + 1
+    const untilMs = now + backoffMs(this.#backoff, failures, this.#runtime.random())
+    const held = { topic, error, failures, sinceMs, untilMs }
     this.#topics.set(topic, held)
     return held
   }
 
   release(topic: string): void {
     this.#topics.delete(topic)
+  }
+
+  /** Of all others nothing waits any more: it was set aside or deleted, or another relay has it now. */
+  releaseExcept(topics: readonly string[]): void {
+    for (const topic of this.#topics.keys()) if (!topics.includes(topic)) this.release(topic)
   }
 }

@@ -6,7 +6,7 @@ import type { FailingTopic } from './held-topics.js'
 export interface RelayOptions {
   /** Where the outbox is. The relay keeps one connection of it, directly to Postgres and not through a pooler. */
   readonly pool: Pool
-  /** What publishes; it must be started by whoever made it. Default: the outbox's. */
+  /** What publishes, and tells in its health how this relay is; it must be started by whoever made it. Default: the outbox's. */
   readonly bus?: Bus
   /** Records that are read, sent and deleted at a time. Default: 500. */
   readonly batchSize?: number
@@ -14,6 +14,11 @@ export interface RelayOptions {
   readonly pollMs?: number
   /** How long a topic, or Postgres, is left alone after a failure. */
   readonly backoff?: BackoffOptions
+  /**
+   * For how long records may wait of which none is published, or a connection may be waited for, before the health of the bus is
+   * red, in milliseconds. A failure of Postgres or of a topic turns it red at once. Default: 30,000.
+   */
+  readonly stalledAfterMs?: number
   /** Default: warnings and errors to the console. */
   readonly logger?: Logger
   /** Time, timers and randomness. Default: the real ones. */

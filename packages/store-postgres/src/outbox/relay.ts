@@ -11,6 +11,7 @@ import {
 import { backoffMs } from './backoff.js'
 import { HeldTopics } from './held-topics.js'
 import type { Relay, RelayOptions, RelayStatus } from './relay-contract.js'
+import { RelayHealth } from './relay-health.js'
 import { sendRows } from './send-rows.js'
 import { Session } from './session.js'
 import { type PendingRow, SlotReader } from './slot-reader.js'
@@ -29,6 +30,8 @@ export class OutboxRelay implements Relay {
   readonly #runtime: Runtime
   readonly #wakeup: Wakeup
   readonly #held: HeldTopics
+  readonly #health: RelayHealth
+  readonly #detach: () => void
   readonly #ended: Promise<void>
   /** Sent by this relay; their deletion may not have come through. */
   readonly #undeleted = new Set<string>()
@@ -46,6 +49,9 @@ export class OutboxRelay implements Relay {
     this.#runtime = options.runtime ?? systemRuntime
     this.#wakeup = new Wakeup(this.#runtime)
     this.#held = new HeldTopics(options.backoff ?? {}, this.#runtime)
+    const stalledAfterMs = positive('stalledAfterMs', options.stalledAfterMs ?? 30_000)
+    this.#health = new RelayHealth({ table, runtime: this.#runtime, stalledAfterMs })
+    this.#detach = options.bus.onHealth(this.#health.what, () => this.#health.problems(this.#held.all))
     this.#ended = this.#run()
   }
 
@@ -57,6 +63,7 @@ export class OutboxRelay implements Relay {
 
   async close({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     this.#closing = true
+    this.#detach()
     this.#wakeup.wake()
     const waiting = new AbortController()
     const late = sleep(this.#runtime, timeoutMs, waiting.signal).catch(() => {})
@@ -84,6 +91,7 @@ export class OutboxRelay implements Relay {
         await this.#work(session)
       } catch (thrown) {
         failures++
+        this.#health.lost(thrown)
         const delayMs = backoffMs(backoff, failures, this.#runtime.random())
         this.#logger.warn(
           { err: thrown, retryMs: delayMs },
@@ -107,19 +115,23 @@ export class OutboxRelay implements Relay {
       if (now >= shareAtMs) {
         await session.takeShare()
         shareAtMs = now + this.#pollMs
+        this.#health.heldUp(await reader.heldUpSinceMs(now - this.#health.stalledAfterMs))
       }
       if (now >= rereadAtMs) {
         reader.reread()
         rereadAtMs = now + rereadEveryMs
       }
-      await reader.look()
-      const rows = await reader.read(this.#batchSize, this.#held.names)
+      await reader.look(now)
+      const held = this.#held.names
+      const rows = await reader.read(this.#batchSize, held)
+      this.#health.found()
       if (rows.length > 0) {
         fencePauseMs = firstFencePauseMs
         await this.#publish(session, reader, rows)
         continue
       }
       if (reader.isBehind) continue
+      if (reader.hasReadAll) this.#held.releaseExcept(held)
       // Nobody says when the transaction that a fence waits for has been rolled back.
       const pauseMs = reader.waits ? fencePauseMs : this.#pollMs
       fencePauseMs = reader.waits ? Math.min(longestFencePauseMs, fencePauseMs * 2) : firstFencePauseMs
@@ -130,7 +142,9 @@ export class OutboxRelay implements Relay {
 
   async #publish(session: Session, reader: SlotReader, rows: readonly PendingRow[]): Promise<void> {
     const fresh = rows.filter(row => !this.#undeleted.has(row.id))
-    const { sent, refused, failed } = await sendRows(this.#options.bus, fresh)
+    const { sent, refused, failed } = await this.#health.sending(this.#options.bus, fresh.length, bus =>
+      sendRows(bus, fresh),
+    )
     this.#published += sent.length
     const failing = new Set(failed.map(({ topic }) => topic))
     for (const { record } of sent) if (!failing.has(record.topic)) this.#held.release(record.topic)
@@ -164,6 +178,7 @@ export class OutboxRelay implements Relay {
     this.#logger.warn(fields, `an outbox relay cannot publish to ${topic}: ${error.message}`)
     if (error.code !== 'BUS_CLOSED') return
     this.#logger.error({ topic }, 'an outbox relay stops, because its bus was closed: close the relay first')
+    this.#health.stopped()
     this.#closing = true
   }
 

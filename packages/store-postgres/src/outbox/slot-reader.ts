@@ -16,6 +16,8 @@ export interface PendingRow {
  */
 interface Fence {
   readonly top: bigint
+  /** When it was set, in milliseconds since the epoch. */
+  readonly sinceMs: number
   writers: ReadonlySet<string>
 }
 
@@ -82,8 +84,13 @@ export class SlotReader {
     return [...this.#slots.values()].some(({ fence, readTo }) => fence === undefined && readTo < this.#drawn)
   }
 
+  /** Whether everything was read that could be seen at the last look, but for the topics that were left out. */
+  get hasReadAll(): boolean {
+    return !this.isBehind && [...this.#slots.values()].every(({ fence }) => fence === undefined)
+  }
+
   /** Finds out how far each owned slot can be read. Reads nothing of slots that are owned no more. */
-  async look(): Promise<void> {
+  async look(nowMs: number): Promise<void> {
     const { slots } = this.#session
     for (const slot of this.#slots.keys()) if (!slots.has(slot)) this.#slots.delete(slot)
     for (const slot of slots) {
@@ -98,7 +105,7 @@ export class SlotReader {
       // A fence that stands isn't moved, or a slot in which somebody always writes would never be read.
       if (state.fence)
         state.fence.writers = new Set([...state.fence.writers].filter(each => running.has(each)))
-      else if (top > state.floor) state.fence = { top, writers: running }
+      else if (top > state.floor) state.fence = { top, writers: running, sinceMs: nowMs }
     }
   }
 
@@ -139,6 +146,24 @@ from unnest($1::int[], $2::bigint[], $3::bigint[], $4::int[]) s (slot, floor, to
       if (held.length === 0) state.floor = state.hasMore && read ? BigInt(read.lastId) : top
     }
     return rows.map(pendingRow)
+  }
+
+  /** Since when something that was committed waits for a transaction to end; undefined where nothing has since before `sinceMs`. */
+  async heldUpSinceMs(sinceMs: number): Promise<number | undefined> {
+    const slots = [...this.#slots].flatMap(([slot, { floor, fence }]) =>
+      fence && fence.writers.size > 0 && fence.sinceMs <= sinceMs ? [{ slot, floor, fence }] : [],
+    )
+    if (slots.length === 0) return undefined
+    // A transaction that nobody else has written behind holds up nobody.
+    const held = await this.#session.query<{ slot: number }>(
+      'looking for what waits',
+      `select s.slot from unnest($1::int[], $2::bigint[]) s (slot, floor) where exists (
+  select from ${this.#table} o where o.slot = s.slot and o.id > s.floor and o.refused is null
+)`,
+      [slots.map(({ slot }) => slot), slots.map(({ floor }) => floor.toString())],
+    )
+    const waiting = slots.filter(({ slot }) => held.some(each => each.slot === slot))
+    return waiting.length === 0 ? undefined : Math.min(...waiting.map(({ fence }) => fence.sinceMs))
   }
 
   /** The slots whose fence is open, another one first each time, with what each may give to a batch. */

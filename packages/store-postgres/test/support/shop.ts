@@ -1,4 +1,11 @@
-import { BusbarError, createBus, defineEvent, type OutboundRecord, silentLogger } from '@busbar/core'
+import {
+  type Bus,
+  BusbarError,
+  createBus,
+  defineEvent,
+  type OutboundRecord,
+  silentLogger,
+} from '@busbar/core'
 import { createOutbox, migrate, type Outbox, type Relay, type RelayOptions } from '@busbar/store-postgres'
 import { eventually, uniqueName } from '@busbar/testkit'
 import type { PoolClient } from 'pg'
@@ -13,6 +20,8 @@ export const Placed = defineEvent<{ order: string; text?: string }>('placed', {
 /** An outbox of its own, whose relays send to `log` unless `fault` says otherwise. */
 export interface Shop extends AsyncDisposable {
   readonly outbox: Outbox
+  /** What its relays publish by, and what tells their health. */
+  readonly bus: Bus
   readonly table: string
   /** The texts of what arrived, in order. */
   readonly log: string[]
@@ -46,6 +55,7 @@ export async function shop(database: TestDatabase): Promise<Shop> {
   const outbox = createOutbox({ bus, table })
   const made: Shop = {
     outbox,
+    bus,
     table,
     log,
     fault: () => {},
