@@ -22,21 +22,34 @@ const published = [
 
 const ownTests = ['scripts/index-imports.test.mjs', 'scripts/lint-rules.test.mjs']
 
-const checks = [
+/** In this order: what comes later reads what tsc has built. */
+const ofAll = [
   ['biome', () => run(bin('biome'), ['check', '--error-on-warnings', '.'])],
   ['tsc', () => run(bin('tsc'), ['-b'])],
   ['oxlint', () => run(bin('oxlint'), ['--type-aware', '--deny-warnings'])],
   ['knip', () => run(bin('knip'), [])],
   ['core-index', coreIndex],
   ['own-rules', () => run(process.execPath, ['--test', ...ownTests])],
-  ...published.map(name => [`package ${name}`, () => packed(name)]),
 ]
+const ofPackages = published.map(name => [`package ${name}`, () => packed(name)])
 
 const wanted = process.argv.slice(2)
 let passed = 0
 let failed = 0
-for (const [name, check] of checks) {
-  if (wanted.length > 0 && !wanted.some(part => name.includes(part))) continue
+await runAll(ofAll, 1)
+await runAll(ofPackages, 2)
+console.log(`${passed} checks passed, ${failed} failed`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+
+async function runAll(checks, atATime) {
+  const queue = checks.filter(([name]) => wanted.length === 0 || wanted.some(part => name.includes(part)))
+  const worker = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) await runOne(...next)
+  }
+  await Promise.all(Array.from({ length: atATime }, worker))
+}
+
+async function runOne(name, check) {
   const start = Date.now()
   const { ok, output } = await check()
   console.log(`${ok ? 'ok  ' : 'FAIL'}  ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)`)
@@ -44,8 +57,6 @@ for (const [name, check] of checks) {
   else failed++
   if (!ok) console.log(output.trimEnd())
 }
-console.log(`${passed} checks passed, ${failed} failed`)
-process.exitCode = failed > 0 || passed === 0 ? 1 : 0
 
 async function coreIndex() {
   const violations = await indexViolations(join(root, 'packages/core'))
