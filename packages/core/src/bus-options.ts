@@ -110,7 +110,7 @@ export function busSettings(options: BusOptions): BusSettings {
   const settings: BusSettings = {
     name: options.name,
     transport,
-    logger: options.logger ?? consoleLogger,
+    logger: loggerOf(options),
     runtime: options.runtime ?? systemRuntime,
     registry: registryOf(options),
     publishes: publishesOf(options),
@@ -132,6 +132,16 @@ export function busSettings(options: BusOptions): BusSettings {
   }
   takenTransports.add(transport)
   return settings
+}
+
+function loggerOf({ logger = consoleLogger }: BusOptions): Logger {
+  const methods = ['debug', 'info', 'warn', 'error', 'child'] as const
+  const missing = methods.filter(name => typeof logger?.[name] !== 'function')
+  if (missing.length === 0) return logger
+  throw new BusbarError(
+    'CONFIG_INVALID',
+    `createBus: option "logger" has no method ${missing.join(', ')}: give it a pino logger, messageFirst(winston), or leave it out for warnings and errors on the console`,
+  )
 }
 
 function registryOf({ registry }: BusOptions): SchemaRegistry | undefined {

@@ -1,6 +1,7 @@
-import { createBus, type Transport } from '@busbar/core'
+import { createBus, type Logger, silentLogger, type Transport } from '@busbar/core'
 import { memoryTransport } from '@busbar/transport-memory'
 import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
 import { throws } from './support/assertions.js'
 
 const test = suite('bus options')
@@ -27,6 +28,17 @@ for (const bad of [0, -1, Number.NaN, '5', null]) {
 test('a bus needs a name and a transport', () => {
   throws(() => createBus({ name: '', transport: memoryTransport() }), 'CONFIG_INVALID')
   throws(() => createBus({ name: 'a', transport: undefined as unknown as Transport }), 'CONFIG_INVALID')
+})
+
+test('a logger that lacks a method is refused at once, and not at the first line of a delivery', () => {
+  const makes = (logger: unknown) => () =>
+    createBus({ name: 'a', transport: memoryTransport(), logger: logger as Logger })
+  assert.match(throws(makes(console), 'CONFIG_INVALID').message, /"logger" has no method child: give it/)
+  assert.match(
+    throws(makes({ ...silentLogger, warn: 1, debug: undefined }), 'CONFIG_INVALID').message,
+    /debug, warn:/,
+  )
+  assert.match(throws(makes(null), 'CONFIG_INVALID').message, /debug, info, warn, error, child/)
 })
 
 test.run()
