@@ -75,19 +75,21 @@ export class Requester {
 
   #send(request: AnyRequest, payload: unknown, options: RequestCallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      let hasCome = false
       const end = this.#call(request, payload, options, {
         reply: record => {
-          end()
-          decodeReply(this.#options.codecs, request, record).then(resolve, reject)
+          if (hasCome) return
+          hasCome = true
+          // Decoding may wait for a registry: that is a part of the request's time.
+          decodeReply(this.#options.codecs, request, record).finally(end).then(resolve, reject)
         },
         fail: reject,
-        timeout: timeoutMs =>
-          reject(
-            new BusbarError(
-              'REQUEST_TIMEOUT',
-              `no reply to ${request.name} within ${timeoutMs} ms: is a responder running, and is it fast enough? (option timeoutMs)`,
-            ),
-          ),
+        timeout: timeoutMs => {
+          const what = hasCome
+            ? `the reply to ${request.name} came, and was not decoded within ${timeoutMs} ms: does its codec wait for a registry?`
+            : `no reply to ${request.name} within ${timeoutMs} ms: is a responder running, and is it fast enough?`
+          reject(new BusbarError('REQUEST_TIMEOUT', `${what} (option timeoutMs)`))
+        },
       })
     })
   }
@@ -127,28 +129,34 @@ export class Requester {
   ): Promise<'count' | 'timeout' | 'unsubscribed'> {
     return new Promise((resolve, reject) => {
       let left = many.count
+      let isOver = false
+      const finish = (how: 'count' | 'timeout' | 'unsubscribed') => {
+        isOver = true
+        end()
+        resolve(how)
+      }
       // Replies are decoded one after the other, so that they are emitted in the order in which they came.
       let decoded = Promise.resolve()
       const emit = async (record: InboundRecord) => {
         const outcome = await this.#outcomeOf(request, record)
-        if (subscriber.closed) return
+        if (isOver) return
         many.add(outcome.ok ? undefined : outcome.error)
         subscriber.next(outcome)
       }
       const end = this.#call(request, payload, options, {
         reply: record => {
+          if (left <= 0) return
           left -= 1
-          if (left <= 0) end()
           decoded = decoded.then(() => emit(record))
-          if (left <= 0) void decoded.then(() => resolve('count'))
+          if (left <= 0) void decoded.then(() => finish('count'))
         },
-        fail: reject,
-        timeout: () => void decoded.then(() => resolve('timeout')),
+        fail: error => {
+          isOver = true
+          reject(error)
+        },
+        timeout: () => finish('timeout'),
       })
-      subscriber.add(() => {
-        end()
-        resolve('unsubscribed')
-      })
+      subscriber.add(() => finish('unsubscribed'))
     })
   }
 
