@@ -209,7 +209,7 @@ export class Bus implements AsyncDisposable {
       inbox: this.#inbox,
       codecs: this.#codecs,
       runtime,
-      gate: () => gate('a request'),
+      gate,
       middleware: () => this.#middleware,
       timeoutMs: settings.requestTimeoutMs,
       maxPending: settings.maxPending,

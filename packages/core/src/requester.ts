@@ -41,7 +41,7 @@ export interface RequesterOptions {
   readonly codecs: Codecs
   readonly runtime: Runtime
   /** See `PublisherOptions.gate`. */
-  readonly gate: () => Promise<void> | undefined
+  readonly gate: (what: string) => Promise<void> | undefined
   readonly middleware: () => readonly Middleware[]
   readonly timeoutMs: number
   /** Requests that may wait for replies; at the limit further ones wait for their turn, within their time. */
@@ -214,7 +214,7 @@ export class Requester {
       await this.#turn()
       hasTurn = true
       if (!open) return this.#nextTurn()
-      await this.#options.gate()
+      await this.#options.gate(request.name)
       const address = await inbox.open()
       if (!open) return
       forget = inbox.expect(correlationId, record => open && on.reply(record))
