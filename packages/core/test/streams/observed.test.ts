@@ -3,15 +3,17 @@ import {
   BusbarError,
   correlation,
   currentCorrelation,
+  type Delivery,
   type DeliveryReport,
   defineEvent,
   type InboundRecord,
   type Middleware,
   type MiddlewareLike,
+  type Outcome,
   type PublishReport,
   withCorrelation,
 } from '@busbar/core'
-import { map } from 'rxjs'
+import { ignoreElements, map } from 'rxjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { headerOf, type Service, Thing, type World, world } from '../support/failure-world.js'
@@ -297,5 +299,30 @@ for (const how of ['a stream with a state', 'an exactly-once pipe']) {
     )
   })
 }
+
+test('a record that leads to nothing brings nothing with its acknowledgement, whoever listens to publishes', async () => {
+  const outcomes: Outcome[] = []
+  await run(
+    ({ bus, transport }) => {
+      const subscribe = transport.subscribe.bind(transport)
+      const watch = (delivery: Delivery): Delivery => ({
+        ...delivery,
+        settle: outcome => {
+          outcomes.push(outcome)
+          return delivery.settle(outcome)
+        },
+      })
+      transport.subscribe = (spec, deliver) =>
+        subscribe(spec, batch => deliver({ ...batch, deliveries: batch.deliveries.map(watch) }))
+      bus.onPublish(() => {})
+      bus.pipe(Thing, { exactlyOnce: true, group: 'pipe' }, thing$ => thing$.pipe(ignoreElements()), Counted)
+    },
+    async ({ bus }, w) => {
+      await bus.publish(Thing, { id: 'a' })
+      await w.advanceUntil(() => outcomes.length === 1, 'its end')
+    },
+  )
+  assert.equal(outcomes, [{ kind: 'ack' }])
+})
 
 test.run()
