@@ -84,12 +84,7 @@ export class Requester {
           decodeReply(this.#options.codecs, request, record).finally(end).then(resolve, reject)
         },
         fail: reject,
-        timeout: timeoutMs => {
-          const what = hasCome
-            ? `the reply to ${request.name} came, and was not decoded within ${timeoutMs} ms: does its codec wait for a registry?`
-            : `no reply to ${request.name} within ${timeoutMs} ms: is a responder running, and is it fast enough?`
-          reject(new BusbarError('REQUEST_TIMEOUT', `${what} (option timeoutMs)`))
-        },
+        timeout: (timeoutMs, isSent) => reject(lateReply(request, timeoutMs, { isSent, hasCome })),
       })
     })
   }
@@ -184,6 +179,7 @@ export class Requester {
     const deadline = runtime.now() + timeoutMs
     let open = true
     let hasTurn = false
+    let isSent = false
     let forget = () => {}
     const end = () => {
       if (!open) return
@@ -207,7 +203,7 @@ export class Requester {
       )
     const timer = runtime.setTimer(timeoutMs, () => {
       end()
-      on.timeout(timeoutMs)
+      on.timeout(timeoutMs, isSent)
     })
     this.#calls.add(fail)
     const send = async () => {
@@ -226,6 +222,7 @@ export class Requester {
           [replyHeader.deadline]: String(deadline),
         },
       })
+      isSent = true
     }
     if (this.#closed) fail(this.#closed)
     else if (options.signal?.aborted) onAbort()
@@ -252,7 +249,20 @@ export class Requester {
 interface CallEvents {
   readonly reply: (record: InboundRecord) => void
   readonly fail: (error: BusbarError) => void
-  readonly timeout: (timeoutMs: number) => void
+  readonly timeout: (timeoutMs: number, isSent: boolean) => void
+}
+
+function lateReply(
+  { name }: AnyRequest,
+  timeoutMs: number,
+  { isSent, hasCome }: { readonly isSent: boolean; readonly hasCome: boolean },
+): BusbarError {
+  let what = `no reply to ${name} within ${timeoutMs} ms: is a responder running, and is it fast enough?`
+  if (hasCome)
+    what = `the reply to ${name} came, and was not decoded within ${timeoutMs} ms: does its codec wait for a registry?`
+  else if (!isSent)
+    what = `${name} was not sent within ${timeoutMs} ms: was the bus started, does its broker answer, are too many requests under way?`
+  return new BusbarError('REQUEST_TIMEOUT', `${what} (option timeoutMs)`)
 }
 
 function notSent(request: AnyRequest): BusbarError {

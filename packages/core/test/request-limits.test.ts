@@ -20,7 +20,9 @@ test('without a reply in time it rejects with REQUEST_TIMEOUT, and nothing is le
     const late = rejects(bus.request(GetUser, { id: '7' }, { timeoutMs: 50, signal }), 'REQUEST_TIMEOUT')
     const later = rejects(bus.request(GetUser, { id: '7' }), 'REQUEST_TIMEOUT')
     await runtime.advance(50)
-    assert.ok((await late).retryable)
+    const { retryable, message } = await late
+    assert.ok(retryable)
+    assert.match(message, /^no reply to user\.get within 50 ms: is a responder running/)
     await runtime.advance(4_950)
     await later
     assert.is(runtime.pending, before)
@@ -33,7 +35,7 @@ test('the time counts from the call, also while the bus has not started', async 
   await deadline(5_000, 'timeout', async () => {
     const late = rejects(bus.request(GetUser, { id: '7' }, { timeoutMs: 50 }), 'REQUEST_TIMEOUT')
     await runtime.advance(50)
-    await late
+    assert.match((await late).message, /user\.get was not sent within 50 ms: was the bus started/)
     await bus.close()
   })
 })
