@@ -199,7 +199,10 @@ test('a partition that came back while an operator has not returned is red with 
   const returned = deferred()
   let calls = 0
   const work = bus.stream(Thing).groupByKey().count({ store: 'counts' }).toStream()
-  work.forEach(() => (++calls === 1 ? returned.promise : undefined))
+  work.forEach(async () => {
+    calls += 1
+    if (calls === 1) await returned.promise
+  })
   await bus.start()
   await bus.publish(Thing, { id: 'first' })
   await until(() => calls === 1, 'the operator')
