@@ -209,7 +209,7 @@ export class Bus implements AsyncDisposable {
       inbox: this.#inbox,
       codecs: this.#codecs,
       runtime,
-      gate: () => gate('a request'),
+      gate,
       middleware: () => this.#middleware,
       timeoutMs: settings.requestTimeoutMs,
       maxPending: settings.maxPending,
@@ -590,7 +590,7 @@ export class Bus implements AsyncDisposable {
   /**
    * Makes the health of something that stands beside this bus part of {@link health}: `check` is called whenever that is asked, once
    * at a time, and tells the problems that there are. One that throws, or does not answer in time, is a problem of the kind
-   * `check`, about `what`. Returns what ends it.
+   * `check`, about `what`; without an answer for 10 seconds it is called anew. Returns what ends it.
    */
   onHealth(what: string, check: HealthCheck): () => void {
     return this.#checks.add(what, check)

@@ -1,6 +1,6 @@
 import type { Codec } from './codec.js'
 import { BusbarError } from './error.js'
-import { MessageHeaders } from './headers.js'
+import { MessageHeaders, textIn } from './headers.js'
 import { originOf } from './return-headers.js'
 import { isoTime } from './runtime.js'
 import type { InboundRecord } from './transport.js'
@@ -66,9 +66,9 @@ export function readEnvelope(record: InboundRecord): Envelope | undefined {
 /** The header of an event's id; records between the operators of a group have it without an envelope. */
 export const idHeader = ce.id
 
-/** The id of the event that a record is or comes from. @throws BusbarError `HEADER_INVALID` if it is not UTF-8. */
+/** The id of the event that a record is or comes from, whatever its bytes. */
 export function eventIdOf(record: InboundRecord): string {
-  return new MessageHeaders(record.headers).get(idHeader) ?? positionId(record)
+  return textIn(new MessageHeaders(record.headers), idHeader) ?? positionId(record)
 }
 
 /** The `ce_dataschema` of a record. @throws BusbarError `HEADER_INVALID` if it is not UTF-8. */

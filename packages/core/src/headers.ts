@@ -48,6 +48,12 @@ export class MessageHeaders implements Iterable<[name: string, value: Uint8Array
   }
 }
 
+/** A header as text, whatever its bytes: where what can't be read must not fail the record. */
+export function textIn(headers: MessageHeaders, name: string): string | undefined {
+  const bytes = headers.bytes(name)
+  return bytes && Buffer.from(bytes).toString()
+}
+
 /** Headers that a user may add when publishing. */
 export type UserHeaders = Readonly<Record<string, string | Uint8Array>>
 

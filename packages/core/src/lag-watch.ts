@@ -103,10 +103,13 @@ export class LagWatch {
   #standingRestorations({ group, restorations }: JoinedGroup): readonly HealthProblem[] {
     const { runtime, stalledAfterMs } = this.#options
     const nowMs = runtime.now()
-    return [...(restorations ?? [])].flatMap(([partition, { isUnderWay, progressMs }]) => {
+    return [...(restorations ?? [])].flatMap(([partition, { isUnderWay, hasBegun, progressMs }]) => {
       if (!isUnderWay || nowMs - progressMs < stalledAfterMs) return []
       const what = `state of partition ${partition} of group ${group}`
-      const reason = `its state is being restored, and has made no progress for ${secondsOf(nowMs - progressMs)}`
+      const why = hasBegun
+        ? 'its state is being restored, and has made no progress'
+        : 'it waits for an operator that was running when the partition moved away, and has not returned'
+      const reason = `${why} for ${secondsOf(nowMs - progressMs)}`
       return [{ kind: 'stalled', what, reason, sinceMs: progressMs, group, partition }]
     })
   }

@@ -143,7 +143,7 @@ export function middlewareOf(given: MiddlewareLike, doing: string): Middleware {
 
 /** Nothing that acts on a record can be around a stream with a state, whose record is processed once for its commit. */
 function refuseActing(given: Middleware, doing: string): void {
-  const acts = given.stage ?? given.reruns ?? given.abandons ?? given.returnTopics
+  const acts = given.stage || given.reruns || given.abandons || given.returnTopics
   if (!given.observes || !acts) return
   throw new BusbarError(
     'CONFIG_INVALID',

@@ -171,11 +171,11 @@ export class Publisher {
 
   /**
    * Records that are stored together with an acknowledgement: gives what tells of them, to be called once that is committed;
-   * undefined where nobody listens.
+   * undefined where there are none, or nobody listens.
    */
   onStored(records: readonly Published[]): (() => void) | undefined {
     const { runtime, onPublish } = this.#options
-    if (!onPublish()) return undefined
+    if (records.length === 0 || !onPublish()) return undefined
     const startMs = runtime.now()
     return () => {
       const tell = onPublish()

@@ -29,7 +29,9 @@ export class Question<Answer> {
 
   #answer(): Promise<Answer> {
     const nowMs = this.#runtime.now()
-    if (this.#asked && nowMs - this.#asked.sinceMs <= lostAfterMs) return this.#asked.answer
+    // Negative where the clock was set back: how long it has been asked is not known then.
+    const ageMs = nowMs - (this.#asked?.sinceMs ?? 0)
+    if (this.#asked && ageMs >= 0 && ageMs <= lostAfterMs) return this.#asked.answer
     const asked = { answer: this.#ask(), sinceMs: nowMs }
     const answered = () => {
       if (this.#asked === asked) this.#asked = undefined

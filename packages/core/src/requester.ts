@@ -41,7 +41,7 @@ export interface RequesterOptions {
   readonly codecs: Codecs
   readonly runtime: Runtime
   /** See `PublisherOptions.gate`. */
-  readonly gate: () => Promise<void> | undefined
+  readonly gate: (what: string) => Promise<void> | undefined
   readonly middleware: () => readonly Middleware[]
   readonly timeoutMs: number
   /** Requests that may wait for replies; at the limit further ones wait for their turn, within their time. */
@@ -75,19 +75,16 @@ export class Requester {
 
   #send(request: AnyRequest, payload: unknown, options: RequestCallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      let hasCome = false
       const end = this.#call(request, payload, options, {
         reply: record => {
-          end()
-          decodeReply(this.#options.codecs, request, record).then(resolve, reject)
+          if (hasCome) return
+          hasCome = true
+          // Decoding may wait for a registry: that is a part of the request's time.
+          decodeReply(this.#options.codecs, request, record).finally(end).then(resolve, reject)
         },
         fail: reject,
-        timeout: timeoutMs =>
-          reject(
-            new BusbarError(
-              'REQUEST_TIMEOUT',
-              `no reply to ${request.name} within ${timeoutMs} ms: is a responder running, and is it fast enough? (option timeoutMs)`,
-            ),
-          ),
+        timeout: (timeoutMs, isSent) => reject(lateReply(request, timeoutMs, { isSent, hasCome })),
       })
     })
   }
@@ -127,28 +124,34 @@ export class Requester {
   ): Promise<'count' | 'timeout' | 'unsubscribed'> {
     return new Promise((resolve, reject) => {
       let left = many.count
+      let isOver = false
+      const finish = (how: 'count' | 'timeout' | 'unsubscribed') => {
+        isOver = true
+        end()
+        resolve(how)
+      }
       // Replies are decoded one after the other, so that they are emitted in the order in which they came.
       let decoded = Promise.resolve()
       const emit = async (record: InboundRecord) => {
         const outcome = await this.#outcomeOf(request, record)
-        if (subscriber.closed) return
+        if (isOver) return
         many.add(outcome.ok ? undefined : outcome.error)
         subscriber.next(outcome)
       }
       const end = this.#call(request, payload, options, {
         reply: record => {
+          if (left <= 0) return
           left -= 1
-          if (left <= 0) end()
           decoded = decoded.then(() => emit(record))
-          if (left <= 0) void decoded.then(() => resolve('count'))
+          if (left <= 0) void decoded.then(() => finish('count'))
         },
-        fail: reject,
-        timeout: () => void decoded.then(() => resolve('timeout')),
+        fail: error => {
+          isOver = true
+          reject(error)
+        },
+        timeout: () => finish('timeout'),
       })
-      subscriber.add(() => {
-        end()
-        resolve('unsubscribed')
-      })
+      subscriber.add(() => finish('unsubscribed'))
     })
   }
 
@@ -176,6 +179,7 @@ export class Requester {
     const deadline = runtime.now() + timeoutMs
     let open = true
     let hasTurn = false
+    let isSent = false
     let forget = () => {}
     const end = () => {
       if (!open) return
@@ -199,14 +203,14 @@ export class Requester {
       )
     const timer = runtime.setTimer(timeoutMs, () => {
       end()
-      on.timeout(timeoutMs)
+      on.timeout(timeoutMs, isSent)
     })
     this.#calls.add(fail)
     const send = async () => {
       await this.#turn()
       hasTurn = true
       if (!open) return this.#nextTurn()
-      await this.#options.gate()
+      await this.#options.gate(request.name)
       const address = await inbox.open()
       if (!open) return
       forget = inbox.expect(correlationId, record => open && on.reply(record))
@@ -218,6 +222,7 @@ export class Requester {
           [replyHeader.deadline]: String(deadline),
         },
       })
+      isSent = true
     }
     if (this.#closed) fail(this.#closed)
     else if (options.signal?.aborted) onAbort()
@@ -244,7 +249,20 @@ export class Requester {
 interface CallEvents {
   readonly reply: (record: InboundRecord) => void
   readonly fail: (error: BusbarError) => void
-  readonly timeout: (timeoutMs: number) => void
+  readonly timeout: (timeoutMs: number, isSent: boolean) => void
+}
+
+function lateReply(
+  { name }: AnyRequest,
+  timeoutMs: number,
+  { isSent, hasCome }: { readonly isSent: boolean; readonly hasCome: boolean },
+): BusbarError {
+  let what = `no reply to ${name} within ${timeoutMs} ms: is a responder running, and is it fast enough?`
+  if (hasCome)
+    what = `the reply to ${name} came, and was not decoded within ${timeoutMs} ms: does its codec wait for a registry?`
+  else if (!isSent)
+    what = `${name} was not sent within ${timeoutMs} ms: was the bus started, does its broker answer, are too many requests under way?`
+  return new BusbarError('REQUEST_TIMEOUT', `${what} (option timeoutMs)`)
 }
 
 function notSent(request: AnyRequest): BusbarError {

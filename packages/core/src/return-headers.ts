@@ -1,4 +1,4 @@
-import { MessageHeaders } from './headers.js'
+import { MessageHeaders, textIn } from './headers.js'
 import type { InboundRecord } from './transport.js'
 
 /** Headers of records that leave their topic because of a failure, and of those that come back. */
@@ -63,7 +63,7 @@ export function redrivesOf(record: InboundRecord): number {
   return returnedNumber(record, returnHeader.redrives)
 }
 
-/** The subscription that a record comes back to. */
+/** The subscription that a record comes back to. The record may have failed because its headers are no UTF-8. */
 export function subscriptionOf(record: InboundRecord): string | undefined {
   return textIn(new MessageHeaders(record.headers), returnHeader.subscription)
 }
@@ -86,12 +86,6 @@ function originalTopicOf(record: InboundRecord): string | undefined {
 function returnedNumber(record: InboundRecord, name: string): number {
   if (originalTopicOf(record) === undefined) return 0
   return numberIn(new MessageHeaders(record.headers), name) ?? 0
-}
-
-/** Whatever its bytes: a record may have failed because they are no UTF-8. */
-function textIn(headers: MessageHeaders, name: string): string | undefined {
-  const bytes = headers.bytes(name)
-  return bytes && Buffer.from(bytes).toString()
 }
 
 function numberIn(headers: MessageHeaders, name: string): number | undefined {

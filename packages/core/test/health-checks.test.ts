@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { healthEndpoint } from '../dist/http/endpoints.js'
 import { sampleOf } from './prometheus/support.js'
 import { world } from './support/failure-world.js'
+import { FakeRuntime } from './support/fake-runtime.js'
 
 const test = suite('health of what is attached to a bus')
 const full: HealthProblem = { kind: 'outbox', what: 'outbox a', reason: 'it is full', sinceMs: 5 }
@@ -109,6 +110,31 @@ test('a check that hangs is a problem after the time, is asked once at a time, a
   assert.is(asked, 1)
   await w.runtime.advance(10_000)
   assert.equal([(await bus.health()).status, asked], ['green', 2])
+})
+
+test('an answer that was lost is not waited for until a clock that was set back has caught up', async () => {
+  let setBackMs = 0
+  class SetBack extends FakeRuntime {
+    override now(): number {
+      return super.now() - setBackMs
+    }
+  }
+  await using w = world({ runtime: new SetBack() })
+  const { bus } = w.service()
+  let asked = 0
+  bus.onHealth('outbox a', () => {
+    asked += 1
+    return asked === 1 ? new Promise(() => {}) : []
+  })
+  await bus.start()
+  const looking = bus.health({ timeoutMs: 500 })
+  await w.runtime.advance(500)
+  assert.is((await looking).status, 'red')
+  setBackMs = 3_600_000
+  await w.runtime.advance(11_000)
+  const again = bus.health({ timeoutMs: 500 })
+  await w.runtime.advance(500)
+  assert.equal([(await again).status, asked], ['green', 2])
 })
 
 test.run()

@@ -38,7 +38,7 @@ test('says once, after a while, that something waits for its start, and sends it
 })
 
 for (const [what, first, send] of [
-  ['a request', 'a request', ({ bus }) => bus.request(Ask, { id: '1' })],
+  ['a request', 'ask', ({ bus }) => bus.request(Ask, { id: '1' })],
   ['a tombstone', 'thing', ({ bus }) => bus.publishTombstone(Thing, 'key')],
   [
     'records that were encoded before',

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { runTests } from '../dist/runner/run-tests.js'
+import { type SharedServer, sharedServers } from '../dist/runner/shared-servers.js'
 
 const test = suite<{ root: string }>('runTests')
 
@@ -55,6 +56,25 @@ test('names what failed once more before the totals', async ({ root }) => {
     '      packages/demo/test/a-unsettled.test.ts: ended without a summary (exit code 1): a promise never settled?',
     '      packages/demo/test/b-failing.test.ts: failing  "fails"',
   ])
+})
+
+test('names a server that did not start among what failed', async ({ root }) => {
+  await add(root, 'a-kafka', 'passing.js')
+  await add(root, 'b-failing', 'failing.js')
+  const kafka = sharedServers.find(({ name }) => name === 'Kafka') as SharedServer
+  const { start } = kafka
+  kafka.start = () => Promise.reject(new Error('it fell over'))
+  try {
+    const { lines } = await run(root)
+    assert.equal(lines.slice(-4), [
+      'FAIL  all that failed:',
+      '      1 test files that need Kafka: it fell over',
+      '      packages/demo/test/b-failing.test.ts: failing  "fails"',
+      '1 passed, 2 failed, 0 skipped',
+    ])
+  } finally {
+    kafka.start = start
+  }
 })
 
 test('runs only what the filters name', async ({ root }) => {

@@ -7,7 +7,7 @@ import {
   type TraceContext,
   withCorrelation,
 } from '../correlation.js'
-import type { MessageHeaders } from '../headers.js'
+import { type MessageHeaders, textIn } from '../headers.js'
 import type { Middleware } from '../middleware.js'
 
 /** CloudEvents extension attributes of the correlation extension, and the headers of W3C Trace Context. */
@@ -45,7 +45,7 @@ export function correlation(): Middleware {
       const context = given as DeliveryContext
       const trace = traceOf(context.headers)
       const cause: Correlation = {
-        correlationId: context.headers.get(header.correlation) ?? context.id,
+        correlationId: textIn(context.headers, header.correlation) ?? context.id,
         causationId: context.id,
         ...(trace && { trace }),
       }
@@ -59,8 +59,8 @@ export function correlation(): Middleware {
 }
 
 function traceOf(headers: MessageHeaders): TraceContext | undefined {
-  const traceparent = headers.get(header.traceparent)
+  const traceparent = textIn(headers, header.traceparent)
   if (traceparent === undefined) return undefined
-  const tracestate = headers.get(header.tracestate)
+  const tracestate = textIn(headers, header.tracestate)
   return tracestate === undefined ? { traceparent } : { traceparent, tracestate }
 }

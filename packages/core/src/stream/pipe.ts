@@ -21,7 +21,7 @@ export interface Pipe {
   readonly target: AnyEvent | readonly AnyEvent[]
   readonly publish: (event: AnyEvent, payload: never, options: EncodeOptions) => Promise<unknown>
   readonly encode: (event: AnyEvent, payload: never, options: EncodeOptions) => Promise<OutboundRecord>
-  /** What tells of outputs that are stored with the acknowledgement, once they are; undefined where nobody listens. */
+  /** What tells of outputs that are stored with the acknowledgement, once they are; undefined where there are none, or nobody listens. */
   readonly onStored: (outputs: readonly Published[]) => (() => void) | undefined
 }
 

@@ -59,7 +59,7 @@ export class RecordProcessor {
       if (typeof settled === 'boolean') return settled
       if (!stopping.aborted) {
         // One who observes has failed around all attempts. Nothing of them counts: the record comes again, as it does without a state.
-        trouble.tell(settled.thrown)
+        trouble.tell(settled.thrown, 'middleware that observes a stream')
         await trouble.pause(round, stopping)
       }
       if (stopping.aborted) return !ended.aborted && delivery.settle(untried)

@@ -4,6 +4,7 @@ import type { Runtime } from '../runtime.js'
 export class Restoration {
   readonly #runtime: Pick<Runtime, 'now'>
   #isUnderWay = true
+  #hasBegun = false
   #progressMs: number
 
   constructor(runtime: Pick<Runtime, 'now'>) {
@@ -16,6 +17,11 @@ export class Restoration {
     return this.#isUnderWay
   }
 
+  /** Whether changelogs are read; else the ownership before this one, which has the stores, is not over. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
   /** When it began or went on the last time, in milliseconds since the epoch. */
   get progressMs(): number {
     return this.#progressMs
@@ -23,6 +29,7 @@ export class Restoration {
 
   begin(): void {
     this.#isUnderWay = true
+    this.#hasBegun = true
     this.wentOn()
   }
 

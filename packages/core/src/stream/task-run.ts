@@ -132,6 +132,7 @@ export class TaskRun {
   async #open(): Promise<void> {
     const { topology, partition, partitionsOf, after, runtime, logger, transport } = this.#options
     await after
+    this.restoration.begin()
     const { signal } = this.#end
     const onProgress = () => this.restoration.wentOn()
     const opening = { group: topology.group, partition, transport, runtime, logger, signal, onProgress }

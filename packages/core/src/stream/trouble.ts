@@ -39,9 +39,9 @@ export class Trouble {
     return undefined
   }
 
-  tell(thrown: unknown): void {
+  tell(thrown: unknown, who = 'an operator of a stream'): void {
     const { partition, group, logger, onTrouble } = this.#options
-    const error = BusbarError.from(thrown, 'HANDLER_FAILED', 'an operator of a stream failed')
+    const error = BusbarError.from(thrown, 'HANDLER_FAILED', `${who} failed`)
     onTrouble(error.message)
     logger.warn({ err: thrown, code: error.code, group, partition }, 'a stream is held up')
   }

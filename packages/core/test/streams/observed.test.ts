@@ -3,15 +3,17 @@ import {
   BusbarError,
   correlation,
   currentCorrelation,
+  type Delivery,
   type DeliveryReport,
   defineEvent,
   type InboundRecord,
   type Middleware,
   type MiddlewareLike,
+  type Outcome,
   type PublishReport,
   withCorrelation,
 } from '@busbar/core'
-import { map } from 'rxjs'
+import { ignoreElements, map } from 'rxjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { headerOf, type Service, Thing, type World, world } from '../support/failure-world.js'
@@ -227,6 +229,32 @@ test('operators run in the correlation of their record, and all that they send c
   assert.equal(Object.keys(change?.headers ?? {}), ['busbar-stream-time'])
 })
 
+test('headers of correlation that are no text fail no record of those who only observe', async () => {
+  const bad = new Uint8Array([0x61, 0xff])
+  const Foreign = defineEvent<Thing>('foreign', { topic: 'things', foreign: true })
+  const w = await run(
+    ({ bus }) => {
+      bus.use(correlation())
+      bus
+        .stream(Foreign, { group: 'counts' })
+        .keyed()
+        .groupBy(({ id }) => id, { name: 'by-id' })
+        .count({ store: 'counts' })
+        .to(Counted, (count, { key }) => ({ id: key, count }))
+    },
+    async ({ transport }, it) => {
+      const value = Buffer.from('{"id":"a"}')
+      const headers = { ce_id: bad, ce_correlationid: bad, traceparent: bad, tracestate: bad }
+      await transport.send([{ topic: 'things', key: null, value, headers, timestampMs: 0 }])
+      await it.advanceUntil(() => it.records('counted').length === 1, 'the count')
+      return it
+    },
+  )
+  assert.equal(w.records('things.counts.dlq'), [])
+  const [counted] = w.records('counted')
+  assert.is(headerOf(counted as never, 'ce_correlationid'), 'a\ufffd')
+})
+
 test('without anybody who observes, records between operators have no more headers than before', async () => {
   const [record] = await run(
     ({ bus }) => counting(bus),
@@ -297,5 +325,30 @@ for (const how of ['a stream with a state', 'an exactly-once pipe']) {
     )
   })
 }
+
+test('a record that leads to nothing brings nothing with its acknowledgement, whoever listens to publishes', async () => {
+  const outcomes: Outcome[] = []
+  await run(
+    ({ bus, transport }) => {
+      const subscribe = transport.subscribe.bind(transport)
+      const watch = (delivery: Delivery): Delivery => ({
+        ...delivery,
+        settle: outcome => {
+          outcomes.push(outcome)
+          return delivery.settle(outcome)
+        },
+      })
+      transport.subscribe = (spec, deliver) =>
+        subscribe(spec, batch => deliver({ ...batch, deliveries: batch.deliveries.map(watch) }))
+      bus.onPublish(() => {})
+      bus.pipe(Thing, { exactlyOnce: true, group: 'pipe' }, thing$ => thing$.pipe(ignoreElements()), Counted)
+    },
+    async ({ bus }, w) => {
+      await bus.publish(Thing, { id: 'a' })
+      await w.advanceUntil(() => outcomes.length === 1, 'its end')
+    },
+  )
+  assert.equal(outcomes, [{ kind: 'ack' }])
+})
 
 test.run()

@@ -1,6 +1,7 @@
 import type { BusHealth } from '@busbar/core'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { deferred } from '../support/assertions.js'
 import { type Service, Thing, until, type World, world } from '../support/failure-world.js'
 
 const test = suite('health of streams whose state is being restored')
@@ -190,6 +191,39 @@ test('what is held up after its state has been restored is a stall again', async
     problems.map(({ what, reason }) => [what, reason]),
     [['partition things/0 of group service', '1 record waits, and none has been committed for 60 s']],
   )
+})
+
+test('a partition that came back while an operator has not returned is red with that reason', async () => {
+  await using w = world()
+  const { bus } = w.service({ health })
+  const returned = deferred()
+  let calls = 0
+  const work = bus.stream(Thing).groupByKey().count({ store: 'counts' }).toStream()
+  work.forEach(async () => {
+    calls += 1
+    if (calls === 1) await returned.promise
+  })
+  await bus.start()
+  await bus.publish(Thing, { id: 'first' })
+  await until(() => calls === 1, 'the operator')
+  const rebalancing = w.broker.rebalance('service')
+  await w.runtime.advance(1_000)
+  await rebalancing
+  await w.runtime.advance(60_000)
+  const { problems } = await bus.health()
+  assert.equal(
+    problems.map(({ kind, what, reason }) => [kind, what, reason]),
+    [
+      [
+        'stalled',
+        'state of partition 0 of group service',
+        'it waits for an operator that was running when the partition moved away, and has not returned for 61 s',
+      ],
+    ],
+  )
+  returned.resolve()
+  await w.advanceUntil(() => w.committed('service') === 1, 'the record')
+  assert.is((await bus.health()).status, 'green')
 })
 
 test.run()

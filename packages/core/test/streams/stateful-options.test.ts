@@ -97,6 +97,7 @@ for (const [what, acts] of Object.entries({
   reruns: { reruns: true },
   abandons: { abandons: true },
   returnTopics: { returnTopics: () => [] },
+  'abandons" behind a "reruns" that is false': { reruns: false, abandons: true },
 } as const)) {
   test(`what says that it only observes cannot have "${what}"`, () => {
     const { bus } = testBus()

@@ -280,6 +280,35 @@ for (const phase of ['record', 'attempt'] as const) {
   })
 }
 
+test('what is told of a record that waits says who failed: an operator, or one who observes', async () => {
+  const told: (string | undefined)[] = []
+  const failing = new Set(['inside', 'behind it'])
+  const fail = (what: string) => {
+    if (failing.delete(what)) throw new Error(what)
+  }
+  const watching: Middleware = {
+    name: 'watching',
+    observes: true,
+    record: async (_, next) => {
+      await next()
+      fail('behind it')
+    },
+  }
+  const { run } = opened({
+    use: [watching],
+    fail: () => fail('inside'),
+    onTrouble: reason => void (reason && told.push(reason)),
+  })
+  const { batch, outcomes } = batchOf([inbound('in', 0, 'a')], new AbortController().signal)
+  await run.deliver(batch)
+  await eventually(() => assert.is(outcomes.length, 1))
+  assert.equal(told, [
+    'an operator of a stream failed: inside',
+    'middleware that observes a stream failed: behind it',
+  ])
+  await run.end()
+})
+
 test('a record that one who observes failed is handed back when its run is to stop', async () => {
   const fails: Middleware = {
     name: 'fails',

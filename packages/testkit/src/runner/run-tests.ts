@@ -40,6 +40,7 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
     totals.failed++
     print(`FAIL  no test file ${filters.length === 0 ? 'was found' : `matches ${filters.join(' ')}`}`)
   }
+  const failures: string[] = []
   const environment: Record<string, string> = {}
   const stops: (() => Promise<void>)[] = []
   const needed = sharedServers.filter(server => files.some(file => file.needs.includes(server)))
@@ -56,11 +57,12 @@ export async function runTests(options: RunTestsOptions): Promise<TestTotals> {
     const unavailable = result instanceof ServerUnavailable
     totals[unavailable ? 'skipped' : 'failed'] += without.length
     const verdict = unavailable ? 'SKIPPED' : 'FAIL'
-    print(`${verdict}  ${without.length} test files that need ${server.name}: ${result.message}`)
+    const what = `${without.length} test files that need ${server.name}: ${result.message}`
+    print(`${verdict}  ${what}`)
+    if (!unavailable) failures.push(`      ${what}`)
     for (const file of without) print(`        ${file.name}`)
   }
 
-  const failures: string[] = []
   const queue = [...files]
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
