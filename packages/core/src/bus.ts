@@ -536,7 +536,7 @@ export class Bus implements AsyncDisposable {
   /**
    * Sends a request to every group that answers it, once for each subscriber of the Observable, and emits each outcome as
    * it comes. Completes after `count` replies or when the time is over, whatever has come by then; fails where it could not
-   * be sent, was aborted or the bus was closed.
+   * be sent, not in its time either (`REQUEST_TIMEOUT`), was aborted or the bus was closed.
    */
   requestMany<In, Out, ReplyIn, ReplyOut>(
     request: RequestDefinition<In, Out, ReplyIn, ReplyOut>,

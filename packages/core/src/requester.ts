@@ -130,6 +130,10 @@ export class Requester {
         end()
         resolve(how)
       }
+      const fail = (error: BusbarError) => {
+        isOver = true
+        reject(error)
+      }
       // Replies are decoded one after the other, so that they are emitted in the order in which they came.
       let decoded = Promise.resolve()
       const emit = async (record: InboundRecord) => {
@@ -145,11 +149,12 @@ export class Requester {
           decoded = decoded.then(() => emit(record))
           if (left <= 0) void decoded.then(() => finish('count'))
         },
-        fail: error => {
-          isOver = true
-          reject(error)
+        fail,
+        timeout: (timeoutMs, isSent) => {
+          // A reply may be faster than the answer of the broker.
+          if (isSent || left < many.count) finish('timeout')
+          else fail(lateReply(request, timeoutMs, { isSent, hasCome: false }))
         },
-        timeout: () => finish('timeout'),
       })
       subscriber.add(() => finish('unsubscribed'))
     })

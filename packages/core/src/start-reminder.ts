@@ -40,7 +40,7 @@ export class StartReminder {
     const { name, logger } = this.#options
     logger.warn(
       { waiting: this.#waiting, first },
-      `bus ${name} was never started, and what is published waits for it (first: ${first}): call bus.start()`,
+      `bus ${name} has not been started for ${patienceMs / 1_000} s, and what is published waits for that (first: ${first}): call bus.start()`,
     )
   }
 }

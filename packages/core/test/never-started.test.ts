@@ -26,7 +26,7 @@ test('says once, after a while, that something waits for its start, and sends it
     {
       level: 'warn',
       message:
-        'bus service was never started, and what is published waits for it (first: thing): call bus.start()',
+        'bus service has not been started for 5 s, and what is published waits for that (first: thing): call bus.start()',
       fields: { waiting: 2, first: 'thing' },
     },
   ])

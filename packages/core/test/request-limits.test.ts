@@ -30,6 +30,20 @@ test('without a reply in time it rejects with REQUEST_TIMEOUT, and nothing is le
   })
 })
 
+test('one of many replies that is not sent in its time fails, and is not taken for one that nobody answers', async () => {
+  const { bus, runtime } = timedBus()
+  await deadline(5_000, 'timeout', async () => {
+    const late = rejects(
+      lastValueFrom(bus.requestMany(GetUser, { id: '7' }, { timeoutMs: 50 }), { defaultValue: 'nothing' }),
+      'REQUEST_TIMEOUT',
+    )
+    await runtime.advance(50)
+    assert.match((await late).message, /user\.get was not sent within 50 ms: was the bus started/)
+    assert.is(runtime.pending, 1) // what reminds of the start
+    await bus.close()
+  })
+})
+
 test('the time counts from the call, also while the bus has not started', async () => {
   const { bus, runtime } = timedBus()
   await deadline(5_000, 'timeout', async () => {
