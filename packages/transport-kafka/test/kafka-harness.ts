@@ -61,9 +61,12 @@ export async function createTopic(
   const admin = kafka.admin()
   await admin.connect()
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] })
-  await eventually(() => admin.fetchTopicMetadata({ topics: [topic] }))
-  await admin.disconnect()
+  try {
+    await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] })
+    await eventually(() => admin.fetchTopicMetadata({ topics: [topic] }))
+  } finally {
+    await admin.disconnect()
+  }
 }
 
 export function record(topic: string, value: string, more: Partial<OutboundRecord> = {}): OutboundRecord {
