@@ -152,7 +152,7 @@ test('a broker that hangs: the outcome is unknown in time, and publishing goes o
   await tell(told, 'hung#1', producer.send([record(topic, 'hung#1')]))
   const tookMs = performance.now() - begin
   assert.is(told.get('hung#1'), 'PUBLISH_OUTCOME_UNKNOWN')
-  assert.ok(tookMs >= 600 && tookMs < 1_200, `${tookMs} ms`)
+  assert.ok(tookMs >= 600 && tookMs < 5_000, `${tookMs} ms`)
   proxy.resume()
   await tell(told, 'after#2', producer.send([record(topic, 'after#2')]))
   assert.is(typeof told.get('after#2'), 'object')

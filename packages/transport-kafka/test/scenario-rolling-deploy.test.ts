@@ -17,7 +17,7 @@ if (kafka !== undefined) {
     )
     for (const steps of result.steps) assertKeyOrder(steps)
     assert.deepEqual(result.regressions, [])
-    assert.ok(result.longestGapMs < 4_000, `a partition had nobody for ${result.longestGapMs} ms`)
+    assert.ok(result.longestGapMs < 6_000, `a partition had nobody for ${result.longestGapMs} ms`)
     // Instances that leave commit what they have done.
     assert.ok(again <= 30, `${again} records were done again`)
   })

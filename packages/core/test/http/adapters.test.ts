@@ -208,7 +208,7 @@ for (const [name, start] of Object.entries(servers)) {
       const answers = await Promise.all(requests)
       assert.equal([...new Set(answers.map(({ status }) => status))], [201])
       await closed
-      assert.ok(performance.now() - startMs < 3_000, 'it waited for connections that clients keep')
+      assert.ok(performance.now() - startMs < 4_500, 'it waited for connections that clients keep')
       assert.is(bus.state, 'closed')
       assert.is(broker.records('users').length, 200)
       // What was published while the group was being left is for the next instance; it is not lost.
