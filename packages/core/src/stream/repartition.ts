@@ -1,5 +1,6 @@
 import type { Codec } from '../codec.js'
 import { eventIdOf } from '../envelope.js'
+import { MessageHeaders, textIn } from '../headers.js'
 import type { InboundRecord, OutboundRecord } from '../transport.js'
 import { KeyedStream } from './keyed-stream.js'
 import { Flow, type KeyedRecord, type RecordScope } from './record-flow.js'
@@ -68,7 +69,8 @@ export class Repartition<V> {
     if (raw === null) return
     const value = await this.#codec.decode(raw)
     scope.decoded(value)
-    const flow = textIn(record, changeHeader) === 'subtract' ? this.subtracted : this.added
+    const flow =
+      textIn(new MessageHeaders(record.headers), changeHeader) === 'subtract' ? this.subtracted : this.added
     await flow.push({ key, value, raw, timestampMs: timeIn(record) }, scope)
   }
 }
@@ -87,10 +89,5 @@ export function repartition<V>(
 }
 
 function timeIn(record: InboundRecord): number {
-  return Number(textIn(record, eventTimeHeader) ?? record.timestampMs)
-}
-
-function textIn({ headers }: InboundRecord, name: string): string | undefined {
-  const header = headers[name]
-  return header instanceof Uint8Array ? Buffer.from(header).toString() : undefined
+  return Number(textIn(new MessageHeaders(record.headers), eventTimeHeader) ?? record.timestampMs)
 }
