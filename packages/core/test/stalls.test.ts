@@ -3,6 +3,7 @@ import { deadline } from '@busbar/testkit'
 import { type Observable, tap } from 'rxjs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { deferred } from './support/assertions.js'
 import { Thing, until, type World, world } from './support/failure-world.js'
 
 const test = suite('health tells of stalls')
@@ -11,19 +12,10 @@ const hour = 3_600_000
 /** What fails comes back by a topic, an hour later. */
 const hourly = { use: [retry({ attempts: 2, delayMs: hour, maxDelayMs: hour, via: 'topic' })] }
 
-/** A handler that is let go by the test. */
-function gate() {
-  let open = () => {}
-  const opened = new Promise<void>(resolve => {
-    open = resolve
-  })
-  return { open, opened }
-}
-
 test('a partition of which nothing is finished is red after the time, with its lag and what runs', async () => {
   await using w = world()
   const { bus } = w.service({ health })
-  const { open, opened } = gate()
+  const { promise: opened, resolve: open } = deferred()
   let running = 0
   bus.subscribe(Thing, async () => {
     running += 1
