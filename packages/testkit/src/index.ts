@@ -16,7 +16,7 @@ export { javaAvro, startJavaAvro } from './java-avro/start-java-avro.js'
 export { type Certificates, makeCertificates } from './kafka/certificates.js'
 export type { DeniedResources } from './kafka/deny-access.js'
 export { type DescribedPartition, describeGroup } from './kafka/describe-group.js'
-export { kafkaForTests, type TestKafka } from './kafka/kafka-for-tests.js'
+export { kafkaClusterForTests, kafkaForTests, type TestKafka } from './kafka/kafka-for-tests.js'
 export { KafkaUnavailable } from './kafka/kafka-unavailable.js'
 export {
   type RunningKafka,

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { InboundRecord, PartitionPosition } from '@busbar/core'
-import { deadline, eventually, uniqueName } from '@busbar/testkit'
+import { deadline, eventually, kafkaClusterForTests, uniqueName } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { kafkaAt } from './kafka-harness.js'
-import { clusterForTests, short } from './support/cluster.js'
+import { short } from './support/short.js'
 import { connected, publish, Received, textOf, texts } from './support/test-transport.js'
 
 const test = suite('broker failures')
 const heavy: (...args: Parameters<typeof test>) => void = short ? () => {} : test
 const rounds = short ? 1 : 3
 
-const cluster = await clusterForTests()
+const cluster = await kafkaClusterForTests()
 test.after(() => cluster?.stop())
 
 /** Publishes numbers under a few keys until it is stopped. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { eventually, type RunningKafkaCluster, uniqueName } from '@busbar/testkit'
+import { eventually, kafkaClusterForTests, type RunningKafkaCluster, uniqueName } from '@busbar/testkit'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { clusterForTests, short } from './support/cluster.js'
 import { copying, readAll, transactional } from './support/copying.js'
 import { assertOnceInOrder, numbered, publishNumbered } from './support/exactly-once.js'
+import { short } from './support/short.js'
 import { connected } from './support/test-transport.js'
 
 const test = suite('a coordinator that dies')
@@ -12,7 +12,7 @@ const nodes = 1
 let cluster: RunningKafkaCluster | undefined
 
 test.before(async () => {
-  cluster = await clusterForTests({ nodes })
+  cluster = await kafkaClusterForTests({ nodes })
 })
 
 test.after(async () => {

@@ -1,5 +1,10 @@
 import { orSkip } from '../or-skip.js'
 import { startKafka } from './start-kafka.js'
+import {
+  type RunningKafkaCluster,
+  type StartKafkaClusterOptions,
+  startKafkaCluster,
+} from './start-kafka-cluster.js'
 
 /** The variable in which the test runner names the broker that it has started for all test files. */
 export const SHARED_KAFKA_VARIABLE = 'BUSBAR_TEST_KAFKA'
@@ -26,4 +31,11 @@ async function findKafka(): Promise<TestKafka | undefined> {
   const given = process.env[SHARED_KAFKA_VARIABLE]
   if (given !== undefined && given !== '') return { brokers: given.split(',') }
   return orSkip(() => startKafka())
+}
+
+/** A cluster of the test file's own; undefined, or an error, where {@link kafkaForTests} is. Stop it. */
+export function kafkaClusterForTests(
+  options: StartKafkaClusterOptions = {},
+): Promise<RunningKafkaCluster | undefined> {
+  return orSkip(() => startKafkaCluster(options))
 }

@@ -1,17 +1,16 @@
 // A producer whose brokers are killed and come back: `pnpm cluster-faults` runs it.
 import { BusbarError } from '@busbar/core'
-import { eventually, type RunningKafkaCluster } from '@busbar/testkit'
+import { eventually, kafkaClusterForTests, type RunningKafkaCluster } from '@busbar/testkit'
 import kafkajs, { type Kafka } from 'kafkajs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { kafkaAt, newTopic, producerAt, readTopic, record } from '../kafka-harness.js'
-import { clusterForTests } from '../support/cluster.js'
 
 let cluster: RunningKafkaCluster | undefined
 let kafka: Kafka
 
 test.before(async () => {
-  cluster = await clusterForTests()
+  cluster = await kafkaClusterForTests()
   kafka = kafkaAt(cluster?.brokers ?? [], {
     retry: { retries: 20, initialRetryTime: 100, maxRetryTime: 1_000 },
   })
